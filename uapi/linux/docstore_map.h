@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * docstore: how a store lies in memory.
+ *
+ * The kernel writes these structures and is the only one that does; readers
+ * follow them without a lock. Nothing here is a kernel address: a place is an
+ * offset, in units of DOCSTORE_MAP_UNIT bytes from the beginning of the
+ * partition's arena, and 0 is no place.
+ */
+#ifndef _UAPI_LINUX_DOCSTORE_MAP_H
+#define _UAPI_LINUX_DOCSTORE_MAP_H
+
+#include <linux/docstore.h>
+#include <linux/types.h>
+
+/* Changes whenever one of the structures below does. */
+#define DOCSTORE_MAP_LAYOUT		1
+
+#define DOCSTORE_MAP_UNIT		16	/* bytes */
+#define DOCSTORE_MAP_UNIT_SHIFT		4
+#define DOCSTORE_MAP_CHUNK_SHIFT	21	/* arenas grow by 2 MiB */
+#define DOCSTORE_MAP_CHUNK_SIZE		(1UL << DOCSTORE_MAP_CHUNK_SHIFT)
+
+/**
+ * DOC: The index
+ *
+ * Each partition has a hash table that grows one bucket at a time (linear
+ * hashing). docstore_map_hash() of an id, with the store's key, gives 64 bits:
+ *
+ * - the partition is the upper half times the number of partitions, divided by
+ *   2^32;
+ * - the bucket is docstore_map_bucket() of it and the number of buckets;
+ * - the tag in the slot is bits 32 to 47.
+ *
+ * A bucket is one cache line with five slots, and the offset of an overflow
+ * bucket of the same form. A slot whose ref is 0 is empty or being filled, and
+ * readers pass over it. A reader that finds the id takes the newest version
+ * whose seq is not above the visible_seq that it has loaded first, following
+ * prev, and has found nothing if that is a tombstone or there is none.
+ *
+ * A reader that does not find the id may have looked while slots moved to
+ * another bucket: unless @moves is even and is the same before and after, it
+ * looks again.
+ *
+ * Buckets lie in segments of DOCSTORE_MAP_SEGMENT each. The partition's page
+ * has the offsets of directory blocks, each of which has the offsets of
+ * DOCSTORE_MAP_DIR_SEGMENTS segments.
+ */
+#define DOCSTORE_MAP_SLOTS		5
+#define DOCSTORE_MAP_SEGMENT_SHIFT	8
+#define DOCSTORE_MAP_SEGMENT		(1 << DOCSTORE_MAP_SEGMENT_SHIFT)
+#define DOCSTORE_MAP_DIR_SHIFT		10
+#define DOCSTORE_MAP_DIR_SEGMENTS	(1 << DOCSTORE_MAP_DIR_SHIFT)
+#define DOCSTORE_MAP_DIRS		256
+
+/**
+ * DOC: The state of a document
+ *
+ * The word @state of a slot holds flags in bits 0 to 7, the access pattern in
+ * bits 8 and 9, and the tag in bits 16 to 31. The word @stat holds the number
+ * of deltas in bits 0 to 15, which stays at its highest value once it is
+ * reached, and in bits 16 to 31 when the document was last changed or known to
+ * be read, in units of four seconds since 1970, modulo 2^16.
+ */
+#define DOCSTORE_STATE_PATTERN_SHIFT	8
+#define DOCSTORE_STATE_PATTERN_MASK	0x3
+#define DOCSTORE_STATE_TAG_SHIFT	16
+#define DOCSTORE_STAT_DELTAS_MASK	0xffff
+#define DOCSTORE_STAT_ACCESS_SHIFT	16
+#define DOCSTORE_STAT_ACCESS_SECONDS	4
+
+/**
+ * enum docstore_state - flags of a document
+ * @DOCSTORE_STATE_IDLE: none of the others
+ * @DOCSTORE_STATE_PROCESSING: the owner is building a new version of it
+ * @DOCSTORE_STATE_NEEDS_COMPACTION: it drags versions or dead space that could
+ *	be freed
+ * @DOCSTORE_STATE_NEEDS_REINDEX: a secondary index does not have it yet
+ * @DOCSTORE_STATE_HOT_DOCUMENT: it is changed much more often than others
+ * @DOCSTORE_STATE_EVICTING: it is about to be evicted
+ * @DOCSTORE_STATE_DIRTY: deltas that were accepted for it are not visible yet
+ * @DOCSTORE_STATE_SNAPSHOT_READY: a pinned snapshot can read it
+ *
+ * Set by this layout's first version of the module: PROCESSING, DIRTY, and
+ * NEEDS_COMPACTION for a deleted document whose tombstone is still there. The
+ * other bits are reserved for what their names say.
+ */
+enum docstore_state {
+	DOCSTORE_STATE_IDLE = 0,
+	DOCSTORE_STATE_PROCESSING = 1 << 0,
+	DOCSTORE_STATE_NEEDS_COMPACTION = 1 << 1,
+	DOCSTORE_STATE_NEEDS_REINDEX = 1 << 2,
+	DOCSTORE_STATE_HOT_DOCUMENT = 1 << 3,
+	DOCSTORE_STATE_EVICTING = 1 << 4,
+	DOCSTORE_STATE_DIRTY = 1 << 5,
+	DOCSTORE_STATE_SNAPSHOT_READY = 1 << 6,
+};
+
+/**
+ * struct docstore_bucket - one cache line of the index
+ * @ref: for each slot the newest version of its document, 0 for none
+ * @state: for each slot the state word
+ * @stat: for each slot the statistics word
+ * @next: overflow bucket, 0 for none
+ */
+struct docstore_bucket {
+	__u32 ref[DOCSTORE_MAP_SLOTS];
+	__u32 state[DOCSTORE_MAP_SLOTS];
+	__u32 stat[DOCSTORE_MAP_SLOTS];
+	__u32 next;
+};
+
+/**
+ * struct docstore_map_partition - the page of one partition
+ * @visible_seq: number of the last commit that readers may see. Stored with
+ *	release once for each commit; pairs with the load with acquire that
+ *	begins every read, and orders all that the commit linked
+ * @era: grows before memory of retired versions is used again. A reader that
+ *	holds no RCU read lock loads it with acquire before it begins, and throws
+ *	away what it has copied if it has grown by more than one at the end
+ * @buckets: number of buckets of the index
+ * @moves: odd while slots move from one bucket to another
+ * @limit: where the arena ends; a reader follows no offset beyond
+ * @__reserved: 0
+ * @dir: directory blocks of the index
+ *
+ * All fields are written by the partition's owner alone.
+ */
+struct docstore_map_partition {
+	__aligned_u64 visible_seq;
+	__aligned_u64 era;
+	__u32 buckets;
+	__u32 moves;
+	__u32 limit;
+	__u32 __reserved[9];
+	__u32 dir[DOCSTORE_MAP_DIRS];
+};
+
+/**
+ * docstore_map_bucket() - the bucket in which a hash belongs
+ * @hash: docstore_map_hash() of an id
+ * @buckets: number of buckets, at least 1
+ *
+ * Return: number of the bucket, below @buckets.
+ */
+static inline __u32 docstore_map_bucket(__u64 hash, __u32 buckets)
+{
+	/* All ones, up to the highest bit of the last bucket's number. */
+	__u32 mask = buckets > 1 ? ~0U >> __builtin_clz(buckets - 1) : 0;
+	__u32 bucket = (__u32)hash & mask;
+
+	return bucket < buckets ? bucket : bucket & (mask >> 1);
+}
+
+/**
+ * docstore_map_partition_of() - the partition in which a hash belongs
+ * @hash: docstore_map_hash() of an id
+ * @partitions: number of partitions of the store
+ *
+ * Return: number of the partition, below @partitions.
+ */
+static inline __u32 docstore_map_partition_of(__u64 hash, __u32 partitions)
+{
+	return (__u32)(((hash >> 32) * partitions) >> 32);
+}
+
+/**
+ * docstore_map_tag() - the tag that a slot carries of a hash
+ * @hash: docstore_map_hash() of an id
+ *
+ * Return: 16 bits.
+ */
+static inline __u32 docstore_map_tag(__u64 hash)
+{
+	return (__u32)(hash >> 32) & 0xffff;
+}
+
+#define __docstore_rotl(x, n)	(((x) << (n)) | ((x) >> (64 - (n))))
+
+#define __docstore_sip_round(v0, v1, v2, v3)				\
+	do {								\
+		(v0) += (v1);						\
+		(v2) += (v3);						\
+		(v1) = __docstore_rotl((v1), 13) ^ (v0);		\
+		(v3) = __docstore_rotl((v3), 16) ^ (v2);		\
+		(v0) = __docstore_rotl((v0), 32);			\
+		(v2) += (v1);						\
+		(v0) += (v3);						\
+		(v1) = __docstore_rotl((v1), 17) ^ (v2);		\
+		(v3) = __docstore_rotl((v3), 21) ^ (v0);		\
+		(v2) = __docstore_rotl((v2), 32);			\
+	} while (0)
+
+/**
+ * docstore_map_hash() - SipHash-1-3 of an id, 64 bits
+ * @key: the store's key
+ * @id: the id
+ * @len: its length
+ *
+ * One round for each word and three at the end: enough against those who choose
+ * ids without knowing the key, and it leaves the processor free to begin with
+ * the next lookup.
+ *
+ * Return: the hash.
+ */
+static inline __u64 docstore_map_hash(const __u64 *key, const void *id,
+				      __u32 len)
+{
+	const __u8 *p = (const __u8 *)id;
+	__u64 v0 = key[0] ^ 0x736f6d6570736575ULL;
+	__u64 v1 = key[1] ^ 0x646f72616e646f6dULL;
+	__u64 v2 = key[0] ^ 0x6c7967656e657261ULL;
+	__u64 v3 = key[1] ^ 0x7465646279746573ULL;
+	__u64 last = (__u64)len << 56;
+	__u32 i;
+
+	for (i = 0; i + 8 <= len; i += 8) {
+		__u64 m;
+
+		__builtin_memcpy(&m, p + i, 8);
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+		m = __builtin_bswap64(m);
+#endif
+		v3 ^= m;
+		__docstore_sip_round(v0, v1, v2, v3);
+		v0 ^= m;
+	}
+	for (; i < len; i++)
+		last |= (__u64)p[i] << (8 * (i & 7));
+
+	v3 ^= last;
+	__docstore_sip_round(v0, v1, v2, v3);
+	v0 ^= last;
+	v2 ^= 0xff;
+	__docstore_sip_round(v0, v1, v2, v3);
+	__docstore_sip_round(v0, v1, v2, v3);
+	__docstore_sip_round(v0, v1, v2, v3);
+	return v0 ^ v1 ^ v2 ^ v3;
+}
+
+#endif /* _UAPI_LINUX_DOCSTORE_MAP_H */
