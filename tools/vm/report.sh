@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# What a guest's kernel log says that it should not. To be sourced.
+
+# Head lines of reports, as extended regular expressions. They match right
+# behind the time stamp, so that a message which mentions one is not taken for
+# one. (A WARN, lockdep, RCU's and KCSAN's reports all begin with one of the
+# first two.)
+REPORT_HEADS=(
+	'WARNING: '
+	'BUG: '
+	'BUG [^ ]+ \('				# SLUB's consistency checks
+	'kernel BUG at '
+	'Kernel panic'
+	'Oops'
+	'(Oops: )?general protection fault[,:]'
+	'(divide error|invalid opcode|double fault|int3|stack segment): '
+	'UBSAN: '
+	'ODEBUG: '
+	'refcount_t: '
+	'[a-z]*list_[a-z_]+ corruption'
+	'slab error in '
+	'page_table_check: '
+	'INFO: task .* blocked for more than '
+	'(rcu: )?INFO: rcu_.*detected '		# RCU stalls
+	'INFO: (trying to register|possible|inconsistent|suspicious) '
+	'watchdog: BUG'
+	'(NMI )?watchdog: .*hard LOCKUP'
+	'.*: page allocation failure: '
+	'unchecked MSR access'
+)
+
+# report_lines LOG ALLOWED: head lines of the reports in a log, as "N:line".
+report_lines() {
+	local log=$1 allowed=${2:-} heads
+	heads=$(printf '|%s' "${REPORT_HEADS[@]}")
+	grep -nE "^\[ *[0-9]+\.[0-9]+\](\[ *[TC][0-9]+\])? (${heads#|})" "$log" |
+		if [ -n "$allowed" ]; then grep -vE -e "$allowed"; else cat; fi
+}
+
+# show_report LOG ALLOWED: the first report with what surrounds it, then the
+# heads of all others. Fails when there is none.
+show_report() {
+	local log=$1 heads line first
+	heads=$(report_lines "$log" "${2:-}") || true
+	[ -n "$heads" ] || return
+	line=${heads%%:*}
+	first=$((line > 4 ? line - 4 : 1))
+	sed -n "$first,$((line + 70))p" "$log"
+	if [ "$(wc -l <<<"$heads")" -gt 1 ]; then
+		printf '%s\n' '[...] all reports, with line numbers of the log:' "$heads"
+	fi
+}
