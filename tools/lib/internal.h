@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* libdocstore: what its files share. */
+#ifndef LIBDOCSTORE_INTERNAL_H
+#define LIBDOCSTORE_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "libdocstore.h"
+
+#define DS_PUBLIC	__attribute__((visibility("default")))
+
+/*
+ * struct ds_name_entry - one name and its id; never changed once it is published
+ */
+struct ds_name_entry {
+	uint32_t id;
+	uint32_t hash;
+	uint32_t len;
+	char name[];
+};
+
+struct ds_name_table;
+
+#define DS_NAME_BLOCK	256
+#define DS_NAME_BLOCKS	(DOCSTORE_MAX_NAMES / DS_NAME_BLOCK + 1)
+
+/*
+ * struct ds_names - names and ids that this process has seen
+ *
+ * Readers take no lock: they load pointers with acquire, which pairs with the
+ * store with release in names.c that publishes an entry, a block or a table.
+ * Nothing that was published is freed before the store is closed.
+ */
+struct ds_names {
+	pthread_mutex_t lock;		/* who adds names */
+	_Atomic(struct ds_name_table *) table;
+	_Atomic(_Atomic(struct ds_name_entry *) *) blocks[DS_NAME_BLOCKS];
+	uint32_t next;			/* under lock: ids below it are known */
+};
+
+struct ds_store {
+	int fd;
+	unsigned int flags;
+	unsigned int max_ops;
+	size_t max_batch;
+	struct ds_names names;
+};
+
+int ds_names_init(struct ds_names *names);
+void ds_names_destroy(struct ds_names *names);
+
+/*
+ * The only way to the kernel; tests put a store of their own behind it. Each
+ * returns what the system call would, or a negative errno.
+ */
+int ds_sys_open(const char *device, bool write);
+int ds_sys_ioctl(int fd, unsigned long request, void *arg);
+void ds_sys_close(int fd);
+
+static inline uint64_t ds_ptr(const void *p)
+{
+	return (uint64_t)(uintptr_t)p;
+}
+
+/* A member of an option struct, or 0 if the caller's struct is too old for it. */
+#define ds_opt(opts, member)						\
+	((opts) && (opts)->size >= offsetof(__typeof__(*(opts)), member) + \
+	 sizeof((opts)->member) ? (opts)->member : (__typeof__((opts)->member)){ 0 })
+
+int ds_id_check(struct ds_str id);
+
+#endif /* LIBDOCSTORE_INTERNAL_H */

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* libdocstore: the system calls. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+int ds_sys_open(const char *device, bool write)
+{
+	int fd = open(device, (write ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+
+	if (fd >= 0)
+		return fd;
+	/* ENOENT means "no such store" everywhere else. */
+	if (errno == ENOENT || errno == ENODEV)
+		return -ENXIO;
+	return -errno;
+}
+
+int ds_sys_ioctl(int fd, unsigned long request, void *arg)
+{
+	int ret = ioctl(fd, request, arg);
+
+	return ret < 0 ? -errno : ret;
+}
+
+void ds_sys_close(int fd)
+{
+	close(fd);
+}
