@@ -3,22 +3,17 @@
 #
 # Kernels to test on: the distribution's own (default) and those of other
 # Debian suites (6.1, 6.12, 7.2), fetched as packages and unpacked into the
-# cache, never installed. To be sourced, after common.sh and packages.sh.
+# cache, never installed. To be sourced, after common.sh, packages.sh and
+# suites.sh.
 #
 # A kernel is a folder:
 #	vmlinuz		what boots
-#	release		what uname -r will say
-#	kdir		to build against: make -C .../kdir M=...
 #	lib/modules/	its modules, for modprobe -d
+#	kdir		to build against: make -C .../kdir M=...
+#	release		what uname -r will say; written last: no folder is
+#			complete without it
 
 KERNEL_NAMES='default 6.1 6.12 7.2'
-
-distribution() {
-	(
-		. /etc/os-release
-		echo "${ID:-unknown} ${VERSION_CODENAME:-unknown}"
-	)
-}
 
 # The suite that a kernel comes from; "system" is whatever apt is set up for.
 kernel_suite() {
@@ -39,85 +34,6 @@ kernel_flavour() {
 	esac
 }
 
-# debian_mirror LABEL: the mirror that the system reads Debian from. No mirror
-# is named here: whoever set up the system chose one that can be reached.
-debian_mirror() {
-	# shellcheck disable=SC2016 # apt's own variables
-	apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(REPO_URI)' \
-		'Created-By: Packages' 2>/dev/null |
-		sed -n "s/^Debian|$1|//p" | head -n 1
-}
-
-# The sources of a suite as lines of a sources.list; fails if no mirror of
-# Debian is known here.
-suite_sources() {
-	local suite=$1 mirror security
-	local keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-	mirror=${DOCSTORE_DEBIAN_MIRROR:-$(debian_mirror Debian)}
-	[ -n "$mirror" ] || return 1
-	[ -e "$keyring" ] ||
-		need_packages 'to check signatures of Debian' debian-archive-keyring
-	echo "deb [signed-by=$keyring] $mirror $suite main"
-	security=$(debian_mirror Debian-Security)
-	if [ "$suite" = bookworm ] && [ -n "$security" ]; then
-		echo "deb [signed-by=$keyring] $security $suite-security main"
-	fi
-}
-
-# use_suite SUITE: make apt() speak of that suite, by lists of our own: the
-# system's configuration is read and never changed.
-use_suite() {
-	local suite=$1 dir="$CACHE/apt/$1" sources
-	APT=(-q -o "APT::Sandbox::User=$(id -un)")
-	[ "$suite" != system ] || return 0
-	sources=$(suite_sources "$suite") ||
-		skip "no kernel of Debian's $suite here: this system reads no Debian" \
-			"mirror (DOCSTORE_DEBIAN_MIRROR=URL names one)"
-	mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial"
-	printf '%s\n' "$sources" >"$dir/sources.list"
-	APT+=(-o "Dir::Etc::sourcelist=$dir/sources.list"
-		-o Dir::Etc::sourceparts=/dev/null
-		-o "Dir::State::lists=$dir/lists"
-		-o "Dir::Cache=$dir/cache"
-		-o Dir::State::status=/dev/null)
-}
-
-# Update the lists of a suite. Those of the system need root, others don't.
-update_suite() {
-	if [ "$1" = system ]; then
-		packages_update
-		return
-	fi
-	busy "reading the package lists of Debian's $1" \
-		apt-get "${APT[@]}" -o APT::Update::Error-Mode=any update &&
-		touch "$CACHE/apt/$1/updated"
-}
-
-# Have lists, if possible not older than a day: suites move. When there is no
-# network, old ones do.
-refresh_suite() {
-	local stamp="$CACHE/apt/$1/updated"
-	if [ "$1" = system ]; then
-		package_known linux-libc-dev || update_suite system
-	elif [ ! -e "$stamp" ]; then
-		update_suite "$1"
-	elif [ -n "$(find "$stamp" -mmin +1440)" ]; then
-		update_suite "$1" || say "using the package lists of before"
-	fi
-}
-
-package_field() {
-	apt-cache "${APT[@]}" show --no-all-versions "$1" 2>/dev/null |
-		sed -n "s/^$2: //p" | head -n 1
-}
-
-# Names of the packages that a package depends on, one a line; of alternatives
-# the first.
-package_depends() {
-	package_field "$1" Depends | tr ',' '\n' |
-		sed 's/|.*//; s/(.*//; s/[[:space:]]//g; s/:.*//'
-}
-
 # The release that the suite's meta-package leads to.
 current_release() {
 	package_depends "linux-headers-$1" |
@@ -133,7 +49,7 @@ image_package() {
 		"linux-binary-unsigned-$release" \
 		"linux-image-unsigned-$release"; do
 		# An empty one (a meta-package) is a few kilobytes.
-		[ "$(package_field "$name" Size)" -gt 1000000 ] 2>/dev/null || continue
+		[ "$(package_size "$name")" -gt 1000000 ] || continue
 		echo "$name"
 		return
 	done
@@ -146,60 +62,16 @@ kernel_packages() {
 	local release=$1 extra
 	image_package "$release"
 	for extra in "linux-modules-$release" "linux-base-$release"; do
-		[ -z "$(package_field "$extra" Size)" ] || echo "$extra"
+		[ "$(package_size "$extra")" = 0 ] || echo "$extra"
 	done
 	echo "linux-headers-$release"
 	package_depends "linux-headers-$release" | grep -E '^linux-(headers|kbuild)-'
 }
 
-# download_packages DIR SUITE PACKAGE...
-download_packages() {
-	local dir=$1 suite=$2
-	shift 2
-	mkdir -p "$dir"
-	(cd "$dir" && busy "fetching $*" apt-get "${APT[@]}" download "$@") && return
-	# The mirror may have moved on since the lists were read.
-	update_suite "$suite"
-	(cd "$dir" && busy "fetching $*, again" apt-get "${APT[@]}" download "$@")
-}
-
-# Headers know where they will be installed; tell them where they are instead.
-relocate_headers() {
-	local root=$1 final=$2 kdir=$3 link
-	sed -i "s|/usr/src/|$final/usr/src/|g" "$root/$kdir/Makefile" &&
-		find "$root/usr" -lname '/*' | while read -r link; do
-			ln -sfn "$final$(readlink "$link")" "$link" || return
-		done
-}
-
-# Use the compiler that built the kernel if it can be had, else the host's.
-choose_compiler() {
-	local variables="$1/.kernelvariables" compiler
-	[ -e "$variables" ] || return 0
-	compiler=$(sed -n 's/^CC = .*)\(gcc-[0-9]*\).*/\1/p' "$variables")
-	[ -n "$compiler" ] && ! have "$compiler" || return 0
-	if package_known "$compiler"; then
-		need_packages 'the compiler of that kernel' "$compiler"
-	else
-		say "no $compiler here: building with $(gcc --version | head -n 1)"
-		sed -i "s/$compiler/gcc/" "$variables"
-	fi
-}
-
-# kernel_build_dir DIR FINAL RELEASE: make kdir in a folder of unpacked packages.
-kernel_build_dir() {
-	local dir=$1 final=$2 kdir="usr/src/linux-headers-$3"
-	relocate_headers "$dir" "$final" "$kdir" &&
-		choose_compiler "$dir/$kdir" &&
-		ln -s "$kdir" "$dir/kdir"
-}
-
-unpack_packages() {
-	local dir=$1 package
-	for package in "$dir"/packages/*.deb; do
-		dpkg -x "$package" "$dir" || return
-	done
-	rm -r "${dir:?}/packages"
+gather_image() {
+	local dir=$1 image
+	image=$(find "$dir" -name 'vmlinuz*' -type f | head -n 1)
+	[ -n "$image" ] && mv "$image" "$dir/vmlinuz" && chmod a+r "$dir/vmlinuz"
 }
 
 # Newer packages have /usr/lib/modules; modprobe -d looks in lib/modules.
@@ -212,82 +84,123 @@ gather_modules() {
 	depmod -b "$dir" "$release"
 }
 
-gather_image() {
-	local dir=$1 image
-	image=$(find "$dir" -name 'vmlinuz*' -type f | head -n 1)
-	[ -n "$image" ] && mv "$image" "$dir/vmlinuz" && chmod a+r "$dir/vmlinuz"
-}
-
-# unpack_kernel DIR FINAL RELEASE: from .deb files in DIR/packages to a kernel
-# folder that will be renamed to FINAL.
 unpack_kernel() {
-	local dir=$1 final=$2 release=$3
-	unpack_packages "$dir" &&
-		gather_image "$dir" &&
-		gather_modules "$dir" "$release" &&
-		kernel_build_dir "$dir" "$final" "$release" &&
-		rm -rf "${dir:?}/boot" "${dir:?}/usr/share" &&
-		echo "$release" >"$dir/release"
-}
-
-# Folders that no name points to any more.
-prune_kernels() {
-	local dir
-	for dir in "$CACHE"/kernels/tree.*; do
-		[ -d "$dir" ] || continue
-		find "$CACHE/kernels" -maxdepth 1 -type l -lname "${dir##*/}" |
-			grep -q . || rm -rf "$dir"
+	local dir=$1 release=$2 package
+	for package in "$dir"/packages/*.deb; do
+		dpkg -x "$package" "$dir" || return
 	done
+	gather_image "$dir" && gather_modules "$dir" "$release" &&
+		rm -rf "${dir:?}/packages" "${dir:?}/boot" "${dir:?}/usr/share"
 }
 
-# make_tree FINAL RELEASE SUITE: the folder appears by a rename, whole or not
-# at all.
+# Headers know where they would be installed; tell them where they are.
+relocate_headers() {
+	local dir=$1 headers=$2 link
+	sed -i "s|/usr/src/|$dir/usr/src/|g" "$headers/Makefile" &&
+		find "$dir/usr" -lname '/*' | while read -r link; do
+			ln -sfn "$dir$(readlink "$link")" "$link" || return
+		done
+}
+
+# The compiler that built the kernel, where the headers insist on it.
+headers_compiler() {
+	sed -n 's/^CC = .*)\(gcc-[0-9]*\).*/\1/p' "$1/.kernelvariables" 2>/dev/null
+}
+
+# The headers' own programs may need a newer C library than there is, and their
+# configuration a newer compiler.
+headers_usable() {
+	local headers=$1 compiler programs
+	compiler=$(headers_compiler "$headers")
+	[ -z "$compiler" ] || have "$compiler" || package_known "$compiler" || return
+	programs=$(find -L "$headers/scripts" "$headers/tools" -type f -perm -u+x \
+		-exec ldd {} + 2>&1)
+	[[ $programs != *'not found'* ]]
+}
+
+# Make kdir: the packaged headers if they work here, or else a tree from the
+# kernel's source that is configured like them.
+add_build_dir() {
+	local dir=$1 release=$2 suite=$3 headers="$1/usr/src/linux-headers-$2" compiler
+	relocate_headers "$dir" "$headers" || return
+	if ! headers_usable "$headers"; then
+		build_dir_from_source "$dir" "$release" "$suite" "$headers"
+		return
+	fi
+	compiler=$(headers_compiler "$headers")
+	[ -z "$compiler" ] ||
+		need_program "$compiler" "$compiler" "built Linux $release" || return
+	ln -s "usr/src/linux-headers-$release" "$dir/kdir"
+}
+
 make_tree() {
-	local final=$1 release=$2 suite=$3 dir packages
+	local dir=$1 release=$2 suite=$3 packages
 	mapfile -t packages < <(kernel_packages "$release")
-	dir=$(mktemp -d "$CACHE/kernels/new.XXXXXX")
-	chmod 755 "$dir"
+	rm -rf "$dir"
 	if download_packages "$dir/packages" "$suite" "${packages[@]}" &&
-		busy "unpacking Linux $release" \
-			unpack_kernel "$dir" "$final" "$release"; then
-		mv "$dir" "$final"
+		busy "unpacking Linux $release" unpack_kernel "$dir" "$release" &&
+		add_build_dir "$dir" "$release" "$suite"; then
+		echo "$release" >"$dir/release"
 	else
 		rm -rf "$dir"
 		return 1
 	fi
 }
 
-# kernel_tree NAME SUITE: make sure that the kernel which the suite has now is
+# Folders that no name points to any more.
+prune_trees() {
+	local dir
+	for dir in "$CACHE"/kernels/tree.*; do
+		find "$CACHE/kernels" -maxdepth 1 -type l -lname "${dir##*/}" |
+			grep -q . || rm -rf "$dir"
+	done
+}
+
+provide_tree() {
+	local name=$1 tree=$2 release=$3 suite=$4 dir="$CACHE/kernels/$2"
+	[ -e "$dir/release" ] || make_tree "$dir" "$release" "$suite" || return
+	ln -sfn "$tree" "$CACHE/kernels/$name"
+	prune_trees
+}
+
+# renew_kernel NAME SUITE: make sure that the kernel which the suite has now is
 # in the cache, and that the link NAME points to it.
-kernel_tree() {
-	local name=$1 suite=$2 flavour release version tree final
-	flavour=$(kernel_flavour "$name")
-	release=$(current_release "$flavour")
-	[ -n "$release" ] || return 1
+renew_kernel() {
+	local name=$1 suite=$2 release version tree
+	use_suite "$suite"
+	refresh_suite "$suite" || return
+	release=$(current_release "$(kernel_flavour "$name")")
+	[ -n "$release" ] || return
 	version=$(package_field "linux-headers-$release" Version)
 	tree=tree.$(printf '%s_%s' "$release" "$version" | tr -c 'A-Za-z0-9.+-' _)
-	final="$CACHE/kernels/$tree"
-	[ -d "$final" ] || make_tree "$final" "$release" "$suite" || return
-	ln -sfn "$tree" "$CACHE/kernels/$name"
-	prune_kernels
+	with_lock kernels provide_tree "$name" "$tree" "$release" "$suite" || return
+	touch "$CACHE/kernels/checked.$name"
+}
+
+# Nothing newer can be known of: it was checked within a day, and the lists
+# have not changed since.
+kernel_is_current() {
+	local name=$1 lists
+	lists=$(suite_lists "$2")
+	[ -e "$CACHE/kernels/$name/release" ] &&
+		find "$CACHE/kernels/checked.$name" -newer "$lists" -mmin -1440 \
+			2>/dev/null | grep -q .
 }
 
 # kernel_fetch NAME: the folder of a kernel, by name. What the cache has is
 # good enough when nothing newer can be had.
 kernel_fetch() {
-	local name=$1 suite dir="$CACHE/kernels/$1"
+	local name=$1 suite
 	suite=$(kernel_suite "$name")
 	[ "$(dpkg --print-architecture 2>/dev/null)" = amd64 ] ||
-		skip "kernels are fetched on amd64 Debian and Ubuntu only: name a" \
-			"build tree instead"
+		skip "kernels are fetched on amd64 Debian and Ubuntu only:" \
+			"name a build tree instead"
 	mkdir -p "$CACHE/kernels"
-	use_suite "$suite"
-	need_program make make 'to build modules'
-	need_program gcc gcc 'to build modules'
-	need_program depmod kmod 'to look into modules'
-	if ! { refresh_suite "$suite" && with_lock kernels kernel_tree "$name" "$suite"; }; then
-		[ -d "$dir" ] || die "Linux $name could not be fetched"
+	need_packages 'to build modules' make gcc libc6-dev kmod
+	if ! kernel_is_current "$name" "$suite" && ! renew_kernel "$name" "$suite"; then
+		[ -e "$CACHE/kernels/$name/release" ] ||
+			die "Linux $name could not be fetched"
 		say "Linux $name could not be renewed: using the one of before"
 	fi
-	readlink -f "$dir"
+	readlink -f "$CACHE/kernels/$name"
 }
