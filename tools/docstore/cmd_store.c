@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: GPL-2.0
+/* docstore(1): create, remove, stores, info: stores and the module. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "tool.h"
+
+const char create_help[] =
+	"Make an empty store, of the name that --store gives. It belongs to its maker, and stays\n"
+	"until it is removed or the module is unloaded.\n\n"
+	"  -m, --mode MODE    who may read and write it, in octal as for chmod (default: 600)\n"
+	"  -b, --max-bytes SIZE  limit of its memory; K, M, G and T stand for powers of 1024\n"
+	"                     (default: what the module is set to)\n"
+	"  -n, --partitions N over how many partitions documents are spread, 1 to 256\n"
+	"                     (default: one for each online CPU)\n";
+
+const char remove_help[] =
+	"Remove the store that --store names, with all its documents. Programs that have it open\n"
+	"go on using it.\n";
+
+const char stores_help[] =
+	"List all stores.\n\n"
+	"  -j, --json         as JSON Lines, one store on a line\n";
+
+const char info_help[] =
+	"Describe the store that --store names, and the module.\n\n"
+	"  -j, --json         as one line of JSON\n";
+
+static bool parse_size(const char *arg, uint64_t *bytes)
+{
+	static const char units[] = "KMGT";
+	const char *unit;
+	int shift = 0;
+	char *end;
+
+	if (arg[0] < '0' || arg[0] > '9')
+		return false;
+	errno = 0;
+	*bytes = strtoull(arg, &end, 10);
+	if (errno)
+		return false;
+	if (*end) {
+		unit = strchr(units, *end & ~0x20);
+		if (!unit || !*unit)
+			return false;
+		shift = 10 * (int)(unit - units + 1);
+		end++;
+		if (*end == 'i')
+			end++;
+		if (*end == 'B')
+			end++;
+	}
+	if (*end || *bytes > UINT64_MAX >> shift)
+		return false;
+	*bytes <<= shift;
+	return true;
+}
+
+static bool parse_mode(const char *arg, unsigned int *mode)
+{
+	unsigned long n;
+	char *end;
+
+	if (arg[0] < '0' || arg[0] > '7')
+		return false;
+	n = strtoul(arg, &end, 8);
+	if (*end || !n || n & ~0666ul)
+		return false;
+	*mode = (unsigned int)n;
+	return true;
+}
+
+int cmd_create(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "mode", required_argument, NULL, 'm' },
+		{ "max-bytes", required_argument, NULL, 'b' },
+		{ "partitions", required_argument, NULL, 'n' },
+		{ 0 }
+	};
+	struct ds_create_opts opts = { .size = sizeof(opts) };
+	uint64_t n;
+	int c, err;
+
+	while ((c = getopt_long(argc, argv, "m:b:n:", options, NULL)) != -1) {
+		switch (c) {
+		case 'm':
+			if (!parse_mode(optarg, &opts.mode))
+				return usage(argv, "'%s' is no mode; try 600, 640 or 666", optarg);
+			break;
+		case 'b':
+			if (!parse_size(optarg, &opts.max_bytes) || !opts.max_bytes)
+				return usage(argv, "'%s' is no size; try 64M", optarg);
+			break;
+		case 'n':
+			if (!parse_u64(optarg, &n) || !n || n > DOCSTORE_MAX_PARTITIONS)
+				return usage(argv, "'%s' is not a number from 1 to %d", optarg,
+					     DOCSTORE_MAX_PARTITIONS);
+			opts.partitions = (unsigned int)n;
+			break;
+		default:
+			return bad_option(argv);
+		}
+	}
+	if (!operands(argc, argv, 0, 0))
+		return USAGE;
+	err = ds_create(store_name, &opts);
+	return err ? fail_store(err) : DONE;
+}
+
+int cmd_remove(int argc, char **argv)
+{
+	static const struct option options[] = { { 0 } };
+	int err;
+
+	if (getopt_long(argc, argv, "", options, NULL) != -1)
+		return bad_option(argv);
+	if (!operands(argc, argv, 0, 0))
+		return USAGE;
+	err = ds_remove(store_name, NULL);
+	return err ? fail_store(err) : DONE;
+}
+
+/* The only option of stores and info; true if the command line is right. */
+static bool json_option(int argc, char **argv, bool *json)
+{
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ 0 }
+	};
+	int c;
+
+	*json = false;
+	while ((c = getopt_long(argc, argv, "j", options, NULL)) != -1) {
+		if (c != 'j') {
+			bad_option(argv);
+			return false;
+		}
+		*json = true;
+	}
+	return operands(argc, argv, 0, 0);
+}
+
+/* The numbers of a store, for people and for programs; one row for each. */
+static const struct number {
+	const char *key;
+	const char *label;
+	size_t offset;
+	size_t size;
+	enum { COUNT, BYTES, MODE, TIME } kind;
+} store_numbers[] = {
+#define NUMBER(member, label, kind)						\
+	{ #member, label, offsetof(struct docstore_store_info, member),		\
+	  sizeof(((struct docstore_store_info *)NULL)->member), kind }
+	NUMBER(incarnation, "incarnation", COUNT),
+	NUMBER(created, "created", TIME),
+	NUMBER(uid, "owner (uid)", COUNT),
+	NUMBER(gid, "group (gid)", COUNT),
+	NUMBER(mode, "mode", MODE),
+	NUMBER(partitions, "partitions", COUNT),
+	NUMBER(documents, "documents", COUNT),
+	NUMBER(names, "names", COUNT),
+	NUMBER(max_bytes, "memory limit", BYTES),
+	NUMBER(bytes, "memory", BYTES),
+	NUMBER(bytes_used, "  in use", BYTES),
+	NUMBER(bytes_documents, "    documents", BYTES),
+	NUMBER(bytes_index, "    index", BYTES),
+	NUMBER(bytes_retired, "  to be reused", BYTES),
+	NUMBER(commits, "commits", COUNT),
+	NUMBER(batches, "batches", COUNT),
+	NUMBER(batches_failed, "  refused", COUNT),
+	NUMBER(changes, "versions made", COUNT),
+	NUMBER(reads, "documents read", COUNT),
+	NUMBER(scanned, "documents scanned", COUNT),
+#undef NUMBER
+}, module_numbers[] = {
+#define NUMBER(member, label)							\
+	{ #member, label, offsetof(struct docstore_info, member),		\
+	  sizeof(((struct docstore_info *)NULL)->member), COUNT }
+	NUMBER(abi, "interface"),
+	NUMBER(map_layout, "layout of the mapping"),
+	NUMBER(workers, "workers"),
+	NUMBER(stores, "stores"),
+	NUMBER(max_stores, "  at most"),
+	NUMBER(max_partitions, "partitions at most"),
+	NUMBER(max_ops, "operations in a batch"),
+	NUMBER(max_batch, "bytes in a batch"),
+	NUMBER(max_document, "bytes of a document"),
+	NUMBER(max_properties, "properties"),
+	NUMBER(max_names, "names in a store"),
+#undef NUMBER
+};
+
+#define NR_STORE_NUMBERS	(sizeof(store_numbers) / sizeof(store_numbers[0]))
+#define NR_MODULE_NUMBERS	(sizeof(module_numbers) / sizeof(module_numbers[0]))
+
+static uint64_t number_of(const void *info, const struct number *number)
+{
+	uint64_t n64;
+	uint32_t n32;
+
+	if (number->size == sizeof(n32)) {
+		memcpy(&n32, (const char *)info + number->offset, sizeof(n32));
+		return n32;
+	}
+	memcpy(&n64, (const char *)info + number->offset, sizeof(n64));
+	return n64;
+}
+
+static void write_json(struct buf *out, const void *info, const struct number *numbers,
+		       size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		buf_printf(out, "%s\"%s\":%llu", i ? "," : "", numbers[i].key,
+			   (unsigned long long)number_of(info, &numbers[i]));
+}
+
+static void write_time(struct buf *out, uint64_t ns)
+{
+	time_t seconds = (time_t)(ns / 1000000000);
+	struct tm tm;
+	char text[64];
+
+	if (!localtime_r(&seconds, &tm) ||
+	    !strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S %z", &tm))
+		snprintf(text, sizeof(text), "%llu ns", (unsigned long long)ns);
+	buf_str(out, text);
+}
+
+static void write_table(struct buf *out, const void *info, const struct number *numbers,
+			size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		uint64_t n = number_of(info, &numbers[i]);
+
+		buf_printf(out, "  %-22s ", numbers[i].label);
+		if (numbers[i].kind == BYTES)
+			buf_size(out, n);
+		else if (numbers[i].kind == MODE)
+			buf_printf(out, "0%03llo", (unsigned long long)n);
+		else if (numbers[i].kind == TIME)
+			write_time(out, n);
+		else
+			buf_printf(out, "%llu", (unsigned long long)n);
+		buf_byte(out, '\n');
+	}
+}
+
+static void write_store_json(struct buf *out, const struct docstore_store_info *info)
+{
+	buf_str(out, "{\"name\":");
+	json_write_text(out, ds_str((const char *)info->name));
+	buf_byte(out, ',');
+	write_json(out, info, store_numbers, NR_STORE_NUMBERS);
+	buf_byte(out, '}');
+}
+
+int cmd_info(int argc, char **argv)
+{
+	struct docstore_store_info info = { .size = sizeof(info) };
+	struct docstore_info module = { .size = sizeof(module) };
+	struct buf out = { 0 };
+	struct ds_store *store;
+	bool json;
+	int err, code;
+
+	if (!json_option(argc, argv, &json))
+		return USAGE;
+	code = open_store(DOCSTORE_OPEN_READ, &store);
+	if (code)
+		return code;
+	err = ds_store_info(store, &info);
+	if (!err)
+		err = ds_module_info(NULL, &module);
+	ds_close(store);
+	if (err)
+		return fail_store(err);
+	info.name[sizeof(info.name) - 1] = '\0';
+	if (json) {
+		buf_str(&out, "{\"store\":");
+		write_store_json(&out, &info);
+		buf_str(&out, ",\"module\":{");
+		write_json(&out, &module, module_numbers, NR_MODULE_NUMBERS);
+		buf_str(&out, "}}\n");
+	} else {
+		buf_printf(&out, "store %s\n", (const char *)info.name);
+		write_table(&out, &info, store_numbers, NR_STORE_NUMBERS);
+		buf_str(&out, "module\n");
+		write_table(&out, &module, module_numbers, NR_MODULE_NUMBERS);
+	}
+	code = out_write(&out);
+	buf_free(&out);
+	return code;
+}
+
+static void write_row(struct buf *out, const struct docstore_store_info *info)
+{
+	struct buf cell = { 0 };
+
+	buf_printf(out, "%-24s %12llu  ", (const char *)info->name,
+		   (unsigned long long)info->documents);
+	buf_size(&cell, info->bytes);
+	buf_printf(out, "%10.*s  ", (int)cell.len, cell.data);
+	cell.len = 0;
+	buf_size(&cell, info->max_bytes);
+	buf_printf(out, "%10.*s  0%03o  %u:%u\n", (int)cell.len, cell.data, info->mode,
+		   info->uid, info->gid);
+	buf_free(&cell);
+}
+
+int cmd_stores(int argc, char **argv)
+{
+	struct docstore_store_info *stores;
+	struct buf out = { 0 };
+	size_t i, count;
+	bool json;
+	int err, code;
+
+	if (!json_option(argc, argv, &json))
+		return USAGE;
+	err = ds_list(NULL, &stores, sizeof(*stores), &count);
+	if (err)
+		return fail(exit_code(err), "%s", explain(err));
+	if (!json)
+		buf_printf(&out, "%-24s %12s  %10s  %10s  %4s  %s\n", "NAME", "DOCUMENTS",
+			   "MEMORY", "LIMIT", "MODE", "OWNER");
+	for (i = 0; i < count; i++) {
+		stores[i].name[sizeof(stores[i].name) - 1] = '\0';
+		if (json) {
+			write_store_json(&out, &stores[i]);
+			buf_byte(&out, '\n');
+		} else {
+			write_row(&out, &stores[i]);
+		}
+	}
+	code = out_write(&out);
+	buf_free(&out);
+	free(stores);
+	return code;
+}
