@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The arena of a partition: the memory that holds its documents and its index.
+ *
+ * Memory comes in chunks of 2 MiB, which others bring (see ds_arena_donate());
+ * the arena never asks the system for any. Chunks are cut into spans of pages,
+ * and spans into runs of blocks of one size class. A block is known by its ref:
+ * its offset from the beginning of the arena in units of 16 bytes, so that 32
+ * bits reach 64 GiB and no address is ever published.
+ *
+ * Only the partition's owner allocates and frees, so there is no lock. Memory
+ * that readers may still look at is not freed but retired: it is used again
+ * when an RCU grace period has passed, for readers in the kernel, and the
+ * partition's era has grown by two, for readers of the mapping.
+ */
+#ifndef _DOCSTORE_CORE_ARENA_H
+#define _DOCSTORE_CORE_ARENA_H
+
+#include <linux/atomic.h>
+#include <linux/bitmap.h>
+#include <linux/compiler.h>
+#include <linux/list.h>
+#include <linux/llist.h>
+#include <linux/types.h>
+
+#include <linux/docstore_map.h>
+
+#define DS_PAGE_SHIFT		12
+#define DS_PAGE_SIZE		(1U << DS_PAGE_SHIFT)
+#define DS_CHUNK_PAGES		(1U << (DOCSTORE_MAP_CHUNK_SHIFT - DS_PAGE_SHIFT))
+#define DS_CHUNK_UNITS_SHIFT	(DOCSTORE_MAP_CHUNK_SHIFT - DOCSTORE_MAP_UNIT_SHIFT)
+#define DS_PAGE_UNITS_SHIFT	(DS_PAGE_SHIFT - DOCSTORE_MAP_UNIT_SHIFT)
+
+/* One less than 32 bits can count, so that the end of the arena has a ref. */
+#define DS_ARENA_MAX_CHUNKS	((1U << (32 - DS_CHUNK_UNITS_SHIFT)) - 1)
+
+/*
+ * Classes grow by 16 bytes up to 256 and by a sixteenth of a power of two from
+ * there on; what is larger than the last one gets a span of pages of its own.
+ */
+#define DS_CLASS_STEPS		16
+#define DS_CLASS_DOUBLINGS	6
+#define DS_CLASSES		(DS_CLASS_STEPS * (1 + DS_CLASS_DOUBLINGS))
+#define DS_CLASS_MAX		((DOCSTORE_MAP_UNIT * DS_CLASS_STEPS) << DS_CLASS_DOUBLINGS)
+#define DS_CLASS_NONE		0xffff
+
+/* Pages that only urgent blocks may take: without room for their tombstones, no
+ * documents could be deleted from a full store.
+ */
+#define DS_ARENA_RESERVE	16
+
+/**
+ * struct ds_run - a span of pages that is cut into blocks, or is one large block
+ * @node: in its class's list of runs with free blocks
+ * @free: number of the first free block plus one, 0 for none; for a large
+ *	block its link
+ * @chunk: number of the chunk it stands in
+ * @class: size class, or DS_CLASS_NONE for a large block
+ * @pages: length of the span
+ * @used: blocks in use
+ * @fresh: blocks from this number on were never used
+ *
+ * Free blocks are linked by an array of u32 at the end of the span, one for
+ * each block. Retired blocks are linked by the same array, so that retiring
+ * needs no memory and does not touch what readers may be looking at.
+ */
+struct ds_run {
+	struct list_head node;
+	u32 free;
+	u32 chunk;
+	u16 class;
+	u16 pages;
+	u16 used;
+	u16 fresh;
+};
+
+/**
+ * struct ds_chunk - what the arena knows about 2 MiB of its memory
+ * @base: the memory, zeroed by who brings it, aligned to a page
+ * @private: for who brings it
+ * @donated: in the arena's list of donated chunks, then in the list of those
+ *	that it gives back
+ * @node: in the arena's list of chunks with or without free pages
+ * @index: number of the chunk in the arena
+ * @free_pages: pages in no span
+ * @used: for each page whether it is in a span
+ * @first: for each page of a span the span's first page
+ * @runs: for each first page of a span what is there
+ */
+struct ds_chunk {
+	void *base;
+	void *private;
+	struct llist_node donated;
+	struct list_head node;
+	u32 index;
+	u32 free_pages;
+	DECLARE_BITMAP(used, DS_CHUNK_PAGES);
+	u16 first[DS_CHUNK_PAGES];
+	struct ds_run runs[DS_CHUNK_PAGES];
+};
+
+/**
+ * struct ds_retired - a list of retired blocks
+ * @head: ref of the first, linked by the runs' arrays
+ * @tail: ref of the last
+ * @count: blocks
+ * @bytes: what they take
+ * @cookie: the RCU grace period to wait for, once the list is closed
+ * @era: the partition's era when the list was closed
+ */
+struct ds_retired {
+	u32 head;
+	u32 tail;
+	u32 count;
+	u64 bytes;
+	unsigned long cookie;
+	u64 era;
+};
+
+/* Closed lists that may wait at once; blocks gather in the open one meanwhile. */
+#define DS_ARENA_CLOSED		8
+/* A list is closed when it holds so many blocks or bytes, or when asked to. */
+#define DS_ARENA_CLOSE_COUNT	256
+#define DS_ARENA_CLOSE_BYTES	(256 * 1024)
+
+/**
+ * struct ds_arena - the memory of one partition
+ * @map: the partition's published page
+ * @chunks: the chunks by number, NULL where there is none; readers of the
+ *	kernel translate refs with it, under RCU
+ * @max_chunks: length of @chunks
+ * @nchunks: chunks below this number were used
+ * @open_chunks: chunks with free pages
+ * @full_chunks: chunks without
+ * @partial: for each class its runs with free blocks
+ * @free_pages: pages in no span. Read by submitters without owning
+ * @idle_chunks: chunks with no span at all
+ * @used_bytes: what blocks in use take. Read by anybody
+ * @retired_bytes: what retired blocks take. Read by anybody
+ * @open: blocks retired since the last list was closed
+ * @closed: closed lists, a ring from @first_closed
+ * @first_closed: the one closed first
+ * @nclosed: how many there are
+ * @donations: chunks brought and not yet taken in; anybody adds, the owner takes
+ * @ndonated: how many
+ * @unwanted: chunks to be given back
+ *
+ * The owner alone changes all of it but @donations and @ndonated.
+ */
+struct ds_arena {
+	struct docstore_map_partition *map;
+	struct ds_chunk **chunks;
+	u32 max_chunks;
+	u32 nchunks;
+	struct list_head open_chunks;
+	struct list_head full_chunks;
+	struct list_head partial[DS_CLASSES];
+	u32 free_pages;
+	u32 idle_chunks;
+	u64 used_bytes;
+	u64 retired_bytes;
+	struct ds_retired open;
+	struct ds_retired closed[DS_ARENA_CLOSED];
+	u32 first_closed;
+	u32 nclosed;
+	struct llist_head donations;
+	atomic_t ndonated;
+	struct llist_head unwanted;
+};
+
+/**
+ * ds_arena_ptr() - from ref to address
+ * @arena: the arena
+ * @ref: a block in use, or a retired one that the caller's RCU read section
+ *	keeps from being used again
+ *
+ * Context: the owner, or within an RCU read section that began before the ref
+ * was read. The ref itself is the pairing: a reader that got it by an acquire
+ * load, or by an address dependency, sees the chunk that holds it.
+ */
+static inline void *ds_arena_ptr(const struct ds_arena *arena, u32 ref)
+{
+	struct ds_chunk *chunk = READ_ONCE(arena->chunks[ref >> DS_CHUNK_UNITS_SHIFT]);
+	u32 unit = ref & ((1U << DS_CHUNK_UNITS_SHIFT) - 1);
+
+	return chunk->base + ((size_t)unit << DOCSTORE_MAP_UNIT_SHIFT);
+}
+
+void ds_arena_setup(void);
+void ds_arena_init(struct ds_arena *arena, struct docstore_map_partition *map,
+		   struct ds_chunk **chunks, u32 max_chunks);
+void ds_chunk_init(struct ds_chunk *chunk, void *base, void *private);
+void ds_arena_donate(struct ds_arena *arena, struct ds_chunk *chunk);
+struct ds_chunk *ds_arena_unwanted(struct ds_arena *arena);
+struct ds_chunk *ds_arena_dismantle(struct ds_arena *arena);
+
+u32 ds_arena_alloc(struct ds_arena *arena, u32 size, bool urgent);
+void ds_arena_free(struct ds_arena *arena, u32 ref);
+void ds_arena_retire(struct ds_arena *arena, u32 ref);
+u32 *ds_arena_link(struct ds_arena *arena, u32 ref);
+
+bool ds_arena_reclaim(struct ds_arena *arena);
+void ds_arena_settle(struct ds_arena *arena, bool hurry);
+bool ds_arena_waiting(const struct ds_arena *arena);
+u32 ds_arena_block_size(u32 size);
+
+#endif /* _DOCSTORE_CORE_ARENA_H */

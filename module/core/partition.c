@@ -1,0 +1,519 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A partition: commits, publication, and what is left to do after them.
+ */
+#include <linux/errno.h>
+#include <linux/kernel.h>
+#include <linux/rcupdate.h>
+#include <linux/string.h>
+
+#include "partition.h"
+
+/* How many buckets a commit makes at least, if the index is full enough. */
+#define DS_MAINTAIN_GROW	2
+
+/**
+ * ds_partition_init() - prepare an empty partition, which has no memory yet
+ * @p: the partition, zeroed
+ * @map: its page, zeroed
+ * @chunks: zeroed array of @max_chunks pointers
+ * @max_chunks: how much memory it may have
+ * @key: the store's hash key, which must stay
+ */
+void ds_partition_init(struct ds_partition *p, struct docstore_map_partition *map,
+		       struct ds_chunk **chunks, u32 max_chunks, const u64 *key)
+{
+#ifdef CONFIG_LOCKDEP
+	static struct lock_class_key owner_key;
+
+	lockdep_init_map(&p->owner_map, "docstore_owner", &owner_key, 0);
+#endif
+	p->map = map;
+	p->key = key;
+	/* Number 0 is before the first commit. */
+	map->visible_seq = 0;
+	ds_arena_init(&p->arena, map, chunks, max_chunks);
+	ds_index_init(&p->index, &p->arena, map);
+}
+
+static struct docstore_version *ds_partition_version(const struct ds_partition *p, u32 ref)
+{
+	return ds_arena_ptr(&p->arena, ref);
+}
+
+/**
+ * ds_partition_begin() - begin a commit
+ * @p: the partition
+ * @builder: where to build versions, until ds_partition_publish()
+ *
+ * Context: the owner.
+ */
+void ds_partition_begin(struct ds_partition *p, struct ds_builder *builder)
+{
+	ds_partition_assert_owner(p);
+	p->builder = builder;
+	p->seq = p->map->visible_seq + 1;
+	p->linked = false;
+}
+
+/* Set the result of all operations on a document that have none. */
+static void ds_change_fail(struct ds_change *change, int error)
+{
+	u32 i;
+
+	for (; change; change = change->more)
+		for (i = 0; i < change->count; i++)
+			if (!change->deltas[i].result)
+				change->deltas[i].result = error;
+}
+
+static void ds_change_clear(struct ds_change *change)
+{
+	u32 i;
+
+	for (; change; change = change->more)
+		for (i = 0; i < change->count; i++)
+			change->deltas[i].result = 0;
+}
+
+static int ds_delta_condition(const struct ds_delta *delta, bool exists, u64 version)
+{
+	if ((delta->flags & DOCSTORE_IF_EXISTS) && !exists)
+		return -ENOENT;
+	if ((delta->flags & DOCSTORE_IF_ABSENT) && exists)
+		return -EEXIST;
+	if ((delta->flags & DOCSTORE_IF_VERSION) && delta->expected != (exists ? version : 0))
+		return -ESTALE;
+	return 0;
+}
+
+/* Check all conditions before anything is done; each that fails says so. */
+static bool ds_change_conditions(struct ds_change *change, const struct docstore_version *v)
+{
+	bool exists = v && !ds_version_tombstone(v);
+	bool hold = true;
+	u32 i;
+
+	for (; change; change = change->more) {
+		for (i = 0; i < change->count; i++) {
+			struct ds_delta *delta = &change->deltas[i];
+
+			delta->result = ds_delta_condition(delta, exists, exists ? v->version : 0);
+			if (delta->result)
+				hold = false;
+		}
+	}
+	return hold;
+}
+
+/* Carry the operations out on the builder; one that fails has its result set. */
+static bool ds_change_build(struct ds_change *first, struct ds_builder *b)
+{
+	struct ds_change *change;
+	u64 version;
+	u32 i;
+
+	for (change = first; change; change = change->more) {
+		for (i = 0; i < change->count; i++) {
+			struct ds_delta *delta = &change->deltas[i];
+
+			delta->result = ds_builder_apply(b, delta);
+			if (delta->result)
+				return false;
+		}
+	}
+	if (ds_builder_size(b) > DOCSTORE_MAX_DOCUMENT) {
+		ds_change_fail(first, -EFBIG);
+		return false;
+	}
+
+	version = b->changed ? b->version : b->base ? b->base->version : 0;
+	for (change = first; change; change = change->more)
+		for (i = 0; i < change->count; i++)
+			change->deltas[i].version = version;
+	return true;
+}
+
+static u32 ds_partition_alloc(struct ds_partition *p, u32 size, bool urgent)
+{
+	u32 ref = ds_arena_alloc(&p->arena, size, urgent);
+
+	if (!ref && ds_arena_reclaim(&p->arena))
+		ref = ds_arena_alloc(&p->arena, size, urgent);
+	return ref;
+}
+
+static int ds_partition_reserve(struct ds_partition *p, struct ds_change *change)
+{
+	u32 flags = DOCSTORE_STATE_DIRTY | DOCSTORE_STATE_PROCESSING;
+	int err = ds_index_reserve(&p->index, change->hash, flags, &change->slot);
+
+	if (err && ds_arena_reclaim(&p->arena))
+		err = ds_index_reserve(&p->index, change->hash, flags, &change->slot);
+	change->reserved = !err;
+	return err;
+}
+
+/* Give back what was made for a document, of which nothing was linked. */
+static void ds_change_undo(struct ds_partition *p, struct ds_change *change)
+{
+	if (change->ref)
+		ds_arena_free(&p->arena, change->ref);
+	if (change->reserved)
+		ds_index_remove(&p->index, change->hash, &change->slot);
+	change->ref = 0;
+	change->reserved = false;
+}
+
+/* Build a document's new version; nothing of it can be found by readers. */
+static void ds_partition_build(struct ds_partition *p, struct ds_change *change, u64 now)
+{
+	struct ds_builder *b = p->builder;
+	const struct docstore_version *v = NULL;
+	bool found;
+	u32 size;
+
+	change->state = DS_CHANGE_DONE;
+	change->ref = 0;
+	change->reserved = false;
+	change->born = 0;
+
+	found = ds_index_find(&p->index, change->hash, change->id, change->id_len, &change->slot);
+	if (found)
+		v = ds_partition_version(p, ds_slot_ref(&change->slot));
+	if (!ds_change_conditions(change, v)) {
+		ds_change_fail(change, -ECANCELED);
+		return;
+	}
+	ds_builder_load(b, v, change->id, change->id_len, p->floor, now);
+	change->born = -(s8)b->live;
+	if (!ds_change_build(change, b)) {
+		ds_change_fail(change, -ECANCELED);
+		return;
+	}
+	if (!b->changed)
+		return;
+	change->born += b->live;
+
+	size = ds_builder_size(b);
+	change->ref = ds_partition_alloc(p, size, !b->live);
+	if (!change->ref || (!found && ds_partition_reserve(p, change))) {
+		ds_change_undo(p, change);
+		change->state = DS_CHANGE_NOMEM;
+		return;
+	}
+	ds_builder_write(b, ds_partition_version(p, change->ref), size, p->seq,
+			 found ? ds_slot_ref(&change->slot) : 0);
+	change->state = DS_CHANGE_BUILT;
+}
+
+static void ds_tombstones_add(struct ds_partition *p, struct ds_tombstones *list, u32 ref)
+{
+	*ds_arena_link(&p->arena, ref) = 0;
+	if (list->tail)
+		*ds_arena_link(&p->arena, list->tail) = ref;
+	else
+		list->head = ref;
+	list->tail = ref;
+}
+
+/*
+ * Make a version the newest one of its document, for readers of the commit to
+ * come. What it replaces is retired, unless it is a tombstone: those are in a
+ * list, and retired when their time there is over.
+ */
+static void ds_partition_link(struct ds_partition *p, struct ds_change *change)
+{
+	struct docstore_version *v = ds_partition_version(p, change->ref);
+	struct docstore_version *old = NULL;
+	u32 old_ref = v->prev;
+
+	if (old_ref) {
+		old = ds_partition_version(p, old_ref);
+		/* One that was made in this commit was never visible: skip it. */
+		if (old->seq == p->seq)
+			v->prev = old->prev;
+	}
+	if (!change->reserved)
+		ds_index_flags(&change->slot, 0, DOCSTORE_STATE_DIRTY | DOCSTORE_STATE_PROCESSING);
+	ds_index_link(&change->slot, change->ref);
+	p->linked = true;
+
+	if (old && !ds_version_tombstone(old)) {
+		WRITE_ONCE(p->stats.document_bytes, p->stats.document_bytes - old->size);
+		ds_arena_retire(&p->arena, old_ref);
+	}
+	if (ds_version_tombstone(v))
+		ds_tombstones_add(p, &p->buried, change->ref);
+	else
+		WRITE_ONCE(p->stats.document_bytes, p->stats.document_bytes + v->size);
+	WRITE_ONCE(p->stats.documents, p->stats.documents + change->born);
+	WRITE_ONCE(p->stats.changes, p->stats.changes + 1);
+	change->state = DS_CHANGE_LINKED;
+}
+
+/* Of an atomic batch something failed: undo what was built. */
+static void ds_partition_refuse(struct ds_partition *p, struct ds_batch *batch)
+{
+	struct ds_change *change;
+
+	for (change = batch->first; change; change = change->next) {
+		if (change->state == DS_CHANGE_BUILT)
+			ds_change_undo(p, change);
+		if (batch->nomem) {
+			/* It begins again from nothing. */
+			ds_change_clear(change);
+			change->state = DS_CHANGE_NOMEM;
+		} else {
+			ds_change_fail(change, -ECANCELED);
+			change->state = DS_CHANGE_DONE;
+		}
+	}
+}
+
+static bool ds_change_failed(const struct ds_change *change)
+{
+	u32 i;
+
+	for (; change; change = change->more)
+		for (i = 0; i < change->count; i++)
+			if (change->deltas[i].result)
+				return true;
+	return false;
+}
+
+static void ds_partition_apply_atomic(struct ds_partition *p, struct ds_batch *batch, u64 now)
+{
+	struct ds_change *change;
+
+	for (change = batch->first; change; change = change->next) {
+		ds_partition_build(p, change, now);
+		if (change->state == DS_CHANGE_NOMEM) {
+			batch->nomem = true;
+			break;
+		}
+		if (ds_change_failed(change))
+			batch->refused = true;
+	}
+	if (batch->nomem || batch->refused) {
+		ds_partition_refuse(p, batch);
+		return;
+	}
+	for (change = batch->first; change; change = change->next)
+		if (change->state == DS_CHANGE_BUILT)
+			ds_partition_link(p, change);
+}
+
+static void ds_partition_apply_each(struct ds_partition *p, struct ds_batch *batch, u64 now)
+{
+	struct ds_change *change;
+
+	for (change = batch->first; change; change = change->next) {
+		/* Those done were done when the batch was applied before. */
+		if (change->state == DS_CHANGE_DONE)
+			continue;
+		ds_partition_build(p, change, now);
+		if (change->state == DS_CHANGE_BUILT)
+			ds_partition_link(p, change);
+		else if (change->state == DS_CHANGE_NOMEM)
+			batch->nomem = true;
+	}
+}
+
+/**
+ * ds_partition_apply() - carry out a batch, as part of the commit going on
+ * @p: the partition
+ * @batch: the batch
+ * @now: the time
+ *
+ * Nothing of it is visible yet. Where memory was lacking, @batch->nomem is set,
+ * and the batch may be applied again in a later commit: what was done already
+ * is not done twice.
+ *
+ * Context: the owner, in a commit. Never sleeps.
+ */
+void ds_partition_apply(struct ds_partition *p, struct ds_batch *batch, u64 now)
+{
+	ds_partition_assert_owner(p);
+	WARN_ON_ONCE(!p->seq);
+	batch->nomem = false;
+	batch->refused = false;
+	if (batch->atomic)
+		ds_partition_apply_atomic(p, batch, now);
+	else
+		ds_partition_apply_each(p, batch, now);
+
+	if (batch->refused)
+		WRITE_ONCE(p->stats.refused, p->stats.refused + 1);
+	else if (!batch->nomem)
+		WRITE_ONCE(p->stats.batches, p->stats.batches + 1);
+}
+
+/**
+ * ds_partition_publish() - end a commit and make all of it visible
+ * @p: the partition
+ *
+ * Context: the owner, in a commit.
+ * Return: true if there was anything to publish.
+ */
+bool ds_partition_publish(struct ds_partition *p)
+{
+	ds_partition_assert_owner(p);
+	if (p->linked) {
+		/*
+		 * The one point at which readers see the commit. Orders the
+		 * versions and slots that were written; pairs with the acquire
+		 * loads of visible_seq in ds_partition_read() and of mapped
+		 * readers.
+		 */
+		smp_store_release(&p->map->visible_seq, p->seq);
+		WRITE_ONCE(p->stats.commits, p->stats.commits + 1);
+	}
+	p->seq = 0;
+	p->builder = NULL;
+	return p->linked;
+}
+
+/**
+ * ds_partition_settle() - note in the index that a batch is visible
+ * @p: the partition
+ * @batch: a batch of the commit that was published
+ * @now: the time
+ *
+ * Context: the owner, before ds_partition_maintain() moves slots.
+ */
+void ds_partition_settle(struct ds_partition *p, struct ds_batch *batch, u64 now)
+{
+	struct ds_change *change, *more;
+
+	ds_partition_assert_owner(p);
+	for (change = batch->first; change; change = change->next) {
+		u32 deltas = 0;
+		u32 set = 0;
+
+		if (change->state != DS_CHANGE_LINKED)
+			continue;
+		for (more = change; more; more = more->more)
+			deltas += more->count;
+		if (ds_version_tombstone(ds_partition_version(p, ds_slot_ref(&change->slot))))
+			set = DOCSTORE_STATE_NEEDS_COMPACTION;
+		ds_index_flags(&change->slot,
+			       DOCSTORE_STATE_DIRTY | DOCSTORE_STATE_PROCESSING |
+			       DOCSTORE_STATE_NEEDS_COMPACTION, set);
+		ds_index_accessed(&change->slot, deltas, now);
+		change->state = DS_CHANGE_DONE;
+	}
+}
+
+/* Give a tombstone's slot back, if the document was not made again meanwhile. */
+static void ds_partition_bury(struct ds_partition *p, u32 ref)
+{
+	const struct docstore_version *v = ds_partition_version(p, ref);
+	const u8 *id = ds_version_id(v);
+	u64 hash = docstore_map_hash(p->key, id, v->id_len);
+	struct ds_slot slot;
+
+	if (ds_index_find(&p->index, hash, id, v->id_len, &slot) && ds_slot_ref(&slot) == ref) {
+		/* A document of this id that comes later counts on from here. */
+		p->floor = max(p->floor, v->version);
+		ds_index_remove(&p->index, hash, &slot);
+	}
+	ds_arena_retire(&p->arena, ref);
+}
+
+/*
+ * Deleted documents keep their slot, with a tombstone, until no reader can be
+ * left that looks for what was there before: such a reader must find the slot
+ * to get at the predecessor.
+ */
+static bool ds_partition_bury_some(struct ds_partition *p, u32 work)
+{
+	struct ds_tombstones *dying = &p->dying;
+
+	if (!dying->head) {
+		if (!p->buried.head)
+			return false;
+		*dying = p->buried;
+		dying->cookie = start_poll_synchronize_rcu();
+		p->buried = (struct ds_tombstones){};
+	}
+	if (!poll_state_synchronize_rcu(dying->cookie))
+		return false;
+	while (dying->head && work--) {
+		u32 ref = dying->head;
+
+		dying->head = *ds_arena_link(&p->arena, ref);
+		ds_partition_bury(p, ref);
+	}
+	if (!dying->head)
+		*dying = (struct ds_tombstones){};
+	return true;
+}
+
+/**
+ * ds_partition_maintain() - free, clean up and grow, a slice of it
+ * @p: the partition
+ * @work: how much was done in the commits since the last call, in documents;
+ *	so much is done here
+ * @hurry: memory is short, or the owner idle: do not wait until there is much
+ *	to do
+ *
+ * Context: the owner, between commits.
+ * Return: true if there is more to do later, even if nothing changes.
+ */
+bool ds_partition_maintain(struct ds_partition *p, u32 work, bool hurry)
+{
+	u32 grow = work + DS_MAINTAIN_GROW;
+
+	ds_partition_assert_owner(p);
+	WARN_ON_ONCE(p->seq);
+	ds_arena_reclaim(&p->arena);
+	ds_partition_bury_some(p, work + DS_MAINTAIN_GROW);
+	while (grow-- && ds_index_grow(&p->index, p->key))
+		;
+	ds_arena_settle(&p->arena, hurry);
+	return ds_arena_waiting(&p->arena) || p->dying.head || p->buried.head;
+}
+
+/**
+ * ds_partition_visible() - the version that a reader may see
+ * @p: the partition
+ * @v: the newest version of a document
+ * @seq: the visible_seq that the reader has loaded
+ *
+ * Context: any, in an RCU read section that began before @seq was loaded.
+ * Return: the version, or NULL if the document does not exist at @seq.
+ */
+const struct docstore_version *ds_partition_visible(const struct ds_partition *p,
+						    const struct docstore_version *v, u64 seq)
+{
+	while (v->seq > seq) {
+		if (!v->prev)
+			return NULL;
+		v = ds_partition_version(p, v->prev);
+	}
+	return ds_version_tombstone(v) ? NULL : v;
+}
+
+/**
+ * ds_partition_read() - find a document
+ * @p: the partition
+ * @hash: hash of its id
+ * @id: its id
+ * @id_len: the id's length
+ *
+ * Context: any, in an RCU read section, to the end of which the version may be
+ * looked at.
+ * Return: the newest version that is visible, or NULL.
+ */
+const struct docstore_version *ds_partition_read(const struct ds_partition *p, u64 hash,
+						 const u8 *id, u8 id_len)
+{
+	const struct docstore_version *v;
+	u64 seq;
+
+	/* Pairs with ds_partition_publish(). */
+	seq = smp_load_acquire(&p->map->visible_seq);
+	v = ds_index_lookup(&p->index, hash, id, id_len);
+	return v ? ds_partition_visible(p, v, seq) : NULL;
+}

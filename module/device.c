@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * /dev/docstore, and the descriptors of stores.
+ */
+#include <linux/anon_inodes.h>
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+
+#include "device.h"
+#include "ioctl.h"
+#include "session.h"
+#include "store.h"
+
+static struct ds_session *ds_session_create(struct ds_store *store, u32 rights)
+{
+	struct ds_session *session = kzalloc(sizeof(*session), GFP_KERNEL_ACCOUNT);
+
+	if (!session)
+		return NULL;
+	session->rights = rights;
+	session->store = store;
+	if (store)
+		ds_store_get(store);
+	return session;
+}
+
+static int ds_file_release(struct inode *inode, struct file *file)
+{
+	struct ds_session *session = file->private_data;
+
+	if (session->store)
+		ds_store_put(session->store);
+	kfree(session);
+	return 0;
+}
+
+static long ds_file_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	return ds_ioctl(file->private_data, cmd, arg);
+}
+
+static int ds_control_open(struct inode *inode, struct file *file)
+{
+	u32 rights = 0;
+
+	if (file->f_mode & FMODE_READ)
+		rights |= DOCSTORE_OPEN_READ;
+	if (file->f_mode & FMODE_WRITE)
+		rights |= DOCSTORE_OPEN_WRITE;
+	file->private_data = ds_session_create(NULL, rights);
+	return file->private_data ? nonseekable_open(inode, file) : -ENOMEM;
+}
+
+static const struct file_operations ds_control_fops = {
+	.owner = THIS_MODULE,
+	.open = ds_control_open,
+	.release = ds_file_release,
+	.unlocked_ioctl = ds_file_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+};
+
+static const struct file_operations ds_store_fops = {
+	.owner = THIS_MODULE,
+	.release = ds_file_release,
+	.unlocked_ioctl = ds_file_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+};
+
+/**
+ * ds_device_open_store() - a new descriptor of a store
+ * @store: the store, which the descriptor holds from now on too
+ * @rights: enum docstore_open_flags
+ *
+ * Return: the descriptor, or a negative errno.
+ */
+int ds_device_open_store(struct ds_store *store, u32 rights)
+{
+	struct ds_session *session = ds_session_create(store, rights);
+	int flags = O_CLOEXEC;
+	int fd;
+
+	if (!session)
+		return -ENOMEM;
+	if (rights == DOCSTORE_OPEN_WRITE)
+		flags |= O_WRONLY;
+	else if (rights & DOCSTORE_OPEN_WRITE)
+		flags |= O_RDWR;
+	fd = anon_inode_getfd("[docstore]", &ds_store_fops, session, flags);
+	if (fd < 0) {
+		ds_store_put(store);
+		kfree(session);
+	}
+	return fd;
+}
+
+static struct miscdevice ds_device = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "docstore",
+	.fops = &ds_control_fops,
+	/* Who may do what with a store is up to the store's own mode. */
+	.mode = 0666,
+};
+
+/**
+ * ds_device_init() - make /dev/docstore appear
+ */
+int ds_device_init(void)
+{
+	return misc_register(&ds_device);
+}
+
+/**
+ * ds_device_exit() - make it disappear
+ */
+void ds_device_exit(void)
+{
+	misc_deregister(&ds_device);
+}

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * One table of operations, and how their arguments get in and out.
+ */
+#include <linux/build_bug.h>
+#include <linux/nospec.h>
+#include <linux/stddef.h>
+#include <linux/uaccess.h>
+
+#include <linux/docstore.h>
+
+#include "control.h"
+#include "ioctl.h"
+#include "names.h"
+#include "read.h"
+#include "scan.h"
+#include "session.h"
+#include "submit.h"
+
+/* On which descriptors an operation is allowed, and with which rights. */
+#define DS_ON_CONTROL	BIT(0)
+#define DS_ON_STORE	BIT(1)
+#define DS_TO_READ	BIT(2)
+#define DS_TO_WRITE	BIT(3)
+/* How its argument goes back. */
+#define DS_OUT		BIT(4)	/* when it succeeds */
+#define DS_OUT_ALWAYS	BIT(5)	/* also when it fails */
+
+/* The largest argument; all of them fit on the stack. */
+#define DS_IOCTL_MAX	256
+
+/**
+ * struct ds_ioctl_op - an operation
+ * @size: of its argument as this kernel knows it
+ * @min: of its argument in the first version of the interface
+ * @flags: DS_ON_CONTROL and so on
+ * @fn: carries it out; gets the argument, longer ones cut and shorter ones
+ *	filled up with zeros. May sleep
+ */
+struct ds_ioctl_op {
+	u16 size;
+	u16 min;
+	u32 flags;
+	int (*fn)(struct ds_session *session, void *arg);
+};
+
+#define DS_IOCTL(_cmd, _struct, _last, _flags, _fn)			\
+	[_IOC_NR(_cmd)] = {						\
+		.size = sizeof(struct _struct) +			\
+			BUILD_BUG_ON_ZERO(sizeof(struct _struct) > DS_IOCTL_MAX), \
+		.min = offsetofend(struct _struct, _last),		\
+		.flags = (_flags),					\
+		.fn = (_fn),						\
+	}
+
+static const struct ds_ioctl_op ds_ioctl_ops[] = {
+	DS_IOCTL(DOCSTORE_INFO, docstore_info, __reserved,
+		 DS_ON_CONTROL | DS_ON_STORE | DS_OUT, ds_ioctl_info),
+	DS_IOCTL(DOCSTORE_STORE_CREATE, docstore_store_create, name,
+		 DS_ON_CONTROL | DS_TO_WRITE, ds_ioctl_store_create),
+	DS_IOCTL(DOCSTORE_STORE_OPEN, docstore_store_open, name,
+		 DS_ON_CONTROL, ds_ioctl_store_open),
+	DS_IOCTL(DOCSTORE_STORE_REMOVE, docstore_store_remove, name,
+		 DS_ON_CONTROL | DS_TO_WRITE, ds_ioctl_store_remove),
+	DS_IOCTL(DOCSTORE_STORE_LIST, docstore_store_list, cursor,
+		 DS_ON_CONTROL | DS_OUT, ds_ioctl_store_list),
+	DS_IOCTL(DOCSTORE_STORE_INFO, docstore_store_info, name,
+		 DS_ON_STORE | DS_OUT, ds_ioctl_store_info),
+	DS_IOCTL(DOCSTORE_INTERN, docstore_intern, __reserved,
+		 DS_ON_STORE | DS_OUT_ALWAYS, ds_ioctl_intern),
+	DS_IOCTL(DOCSTORE_NAMES, docstore_names, used,
+		 DS_ON_STORE | DS_OUT, ds_ioctl_names),
+	/* Which rights a batch needs depends on its operations. */
+	DS_IOCTL(DOCSTORE_SUBMIT, docstore_submit, failed,
+		 DS_ON_STORE | DS_OUT, ds_ioctl_submit),
+	DS_IOCTL(DOCSTORE_READ, docstore_read, __reserved,
+		 DS_ON_STORE | DS_TO_READ | DS_OUT, ds_ioctl_read),
+	DS_IOCTL(DOCSTORE_READ_MANY, docstore_read_many, needed,
+		 DS_ON_STORE | DS_TO_READ | DS_OUT, ds_ioctl_read_many),
+	DS_IOCTL(DOCSTORE_SCAN, docstore_scan, cursor,
+		 DS_ON_STORE | DS_TO_READ | DS_OUT, ds_ioctl_scan),
+};
+
+static const struct ds_ioctl_op *ds_ioctl_find(const struct ds_session *session,
+					       unsigned int cmd)
+{
+	u32 place = session->store ? DS_ON_STORE : DS_ON_CONTROL;
+	unsigned int nr = _IOC_NR(cmd);
+	const struct ds_ioctl_op *op;
+
+	if (nr >= ARRAY_SIZE(ds_ioctl_ops) || cmd != _IO(DOCSTORE_IOC_TYPE, nr))
+		return NULL;
+	op = &ds_ioctl_ops[array_index_nospec(nr, ARRAY_SIZE(ds_ioctl_ops))];
+	return op->fn && (op->flags & place) ? op : NULL;
+}
+
+/**
+ * ds_ioctl() - carry out an ioctl on any of our descriptors
+ * @session: the file's session
+ * @cmd: the operation
+ * @arg: address of its argument in user space
+ */
+long ds_ioctl(struct ds_session *session, unsigned int cmd, unsigned long arg)
+{
+	const struct ds_ioctl_op *op = ds_ioctl_find(session, cmd);
+	void __user *user = (void __user *)arg;
+	u64 buffer[DS_IOCTL_MAX / sizeof(u64)];
+	u32 size;
+	int ret;
+
+	if (!op)
+		return -ENOTTY;
+	if ((op->flags & DS_TO_READ) && !ds_session_may(session, DOCSTORE_OPEN_READ))
+		return -EBADF;
+	if ((op->flags & DS_TO_WRITE) && !ds_session_may(session, DOCSTORE_OPEN_WRITE))
+		return -EBADF;
+	if (get_user(size, (u32 __user *)user))
+		return -EFAULT;
+	if (size < op->min)
+		return -EINVAL;
+	if (size > PAGE_SIZE)
+		return -E2BIG;
+	ret = copy_struct_from_user(buffer, op->size, user, size);
+	if (ret)
+		return ret;
+
+	ret = op->fn(session, buffer);
+
+	if ((op->flags & DS_OUT_ALWAYS) || ((op->flags & DS_OUT) && ret >= 0)) {
+		/* What the caller said, even if it was changed meanwhile. */
+		((u32 *)buffer)[0] = size;
+		if (copy_to_user(user, buffer, min_t(u32, size, op->size)))
+			return -EFAULT;
+	}
+	return ret;
+}
+
+/**
+ * ds_copy_element_in() - copy an element of an array of extensible structs
+ * @to: where to
+ * @size: of the struct as this kernel knows it, which was its first size too
+ * @array: address of the array in user space
+ * @element: size of an element there
+ * @number: which one
+ *
+ * Return: 0, -EFAULT, -EINVAL if elements are too short, -E2BIG if they are
+ * longer and what is too much is not zero.
+ */
+int ds_copy_element_in(void *to, size_t size, u64 array, u32 element, u32 number)
+{
+	u64 offset = (u64)element * number;
+
+	if (element < size)
+		return -EINVAL;
+	if (element > PAGE_SIZE)
+		return -E2BIG;
+	if (offset > U64_MAX - array)
+		return -EFAULT;
+	return copy_struct_from_user(to, size, u64_to_user_ptr(array + offset), element);
+}
+
+/**
+ * ds_copy_element_out() - copy an element back into an array
+ * @from: the element
+ * @size: of the struct as this kernel knows it
+ * @array: address of the array in user space
+ * @element: size of an element there
+ * @number: which one
+ *
+ * Return: 0 or -EFAULT.
+ */
+int ds_copy_element_out(const void *from, size_t size, u64 array, u32 element, u32 number)
+{
+	void __user *to = u64_to_user_ptr(array + (u64)element * number);
+
+	return copy_to_user(to, from, min_t(size_t, size, element)) ? -EFAULT : 0;
+}

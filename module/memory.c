@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Memory for arenas.
+ *
+ * Owners never allocate. Who submits a batch makes sure first that the arenas
+ * it goes to have memory for it: in its own context, so that its cgroup is
+ * charged, and reclaim stalls it and nobody else.
+ */
+#include <linux/gfp.h>
+#include <linux/math.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+
+#include "core/arena.h"
+#include "memory.h"
+#include "store.h"
+
+#define DS_CHUNK_ORDER		(DOCSTORE_MAP_CHUNK_SHIFT - PAGE_SHIFT)
+
+/*
+ * An arena has at least this many free pages before a batch is queued: what a
+ * batch needs can only be guessed, since blocks have size classes and documents
+ * have properties that the batch does not mention.
+ */
+#define DS_MEMORY_LOW		128
+
+/**
+ * ds_memory_piece() - how much of a store's limit one chunk takes
+ */
+size_t ds_memory_piece(void)
+{
+	return DOCSTORE_MAP_CHUNK_SIZE + PAGE_ALIGN(sizeof(struct ds_chunk));
+}
+
+static void ds_chunk_destroy(struct ds_store *store, struct ds_chunk *chunk)
+{
+	if (chunk->private)
+		__free_pages(chunk->private, DS_CHUNK_ORDER);
+	else
+		vfree(chunk->base);
+	kvfree(chunk);
+	ds_store_uncharge(store, ds_memory_piece());
+}
+
+/*
+ * 2 MiB, in one piece if that is easy to have. The page is noted in the chunk if
+ * so.
+ */
+static struct ds_chunk *ds_chunk_create(struct ds_store *store)
+{
+	gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_ZERO;
+	struct ds_chunk *chunk;
+	struct page *page;
+	void *base;
+
+	if (!ds_store_charge(store, ds_memory_piece()))
+		return ERR_PTR(-ENOSPC);
+	chunk = kvzalloc(sizeof(*chunk), GFP_KERNEL_ACCOUNT);
+	if (!chunk)
+		goto err_uncharge;
+	page = alloc_pages(gfp | __GFP_COMP | __GFP_NORETRY | __GFP_NOWARN, DS_CHUNK_ORDER);
+	base = page ? page_address(page) : __vmalloc(DOCSTORE_MAP_CHUNK_SIZE, gfp);
+	if (!base)
+		goto err_free;
+	ds_chunk_init(chunk, base, page);
+	return chunk;
+
+err_free:
+	kvfree(chunk);
+err_uncharge:
+	ds_store_uncharge(store, ds_memory_piece());
+	return ERR_PTR(-ENOMEM);
+}
+
+/**
+ * ds_memory_top_up() - bring a partition memory for what comes
+ * @owned: the partition
+ * @bytes: about how much will be needed
+ * @force: bring some even if there seems to be enough
+ *
+ * Context: who submits; may sleep.
+ * Return: 0, or -ENOMEM or -ENOSPC if not all of it could be had. There may be
+ * enough even so: the owner will find out.
+ */
+int ds_memory_top_up(struct ds_owned *owned, u64 bytes, bool force)
+{
+	struct ds_arena *arena = &owned->partition.arena;
+	u64 pages = DIV_ROUND_UP_ULL(bytes + (bytes >> 3), DS_PAGE_SIZE) + DS_MEMORY_LOW;
+
+	might_sleep();
+	for (;;) {
+		u64 free = READ_ONCE(arena->free_pages) +
+			   (u64)atomic_read(&arena->ndonated) * DS_CHUNK_PAGES;
+		struct ds_chunk *chunk;
+
+		if (free >= pages && !force)
+			return 0;
+		force = false;
+		chunk = ds_chunk_create(owned->store);
+		if (IS_ERR(chunk))
+			return PTR_ERR(chunk);
+		ds_arena_donate(arena, chunk);
+	}
+}
+
+/**
+ * ds_memory_give_back() - free the chunks that an arena no longer needs
+ * @owned: the partition
+ *
+ * Context: the owner, where it may sleep.
+ */
+void ds_memory_give_back(struct ds_owned *owned)
+{
+	struct ds_chunk *chunk;
+
+	while ((chunk = ds_arena_unwanted(&owned->partition.arena)))
+		ds_chunk_destroy(owned->store, chunk);
+}
+
+/**
+ * ds_memory_release() - free all memory of a partition
+ * @owned: the partition, which nobody uses any more
+ */
+void ds_memory_release(struct ds_owned *owned)
+{
+	struct ds_chunk *chunk;
+
+	while ((chunk = ds_arena_dismantle(&owned->partition.arena)))
+		ds_chunk_destroy(owned->store, chunk);
+}

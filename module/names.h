@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The names of a store: each property and type name has a number, given once.
+ */
+#ifndef _DOCSTORE_NAMES_H
+#define _DOCSTORE_NAMES_H
+
+#include <linux/mutex.h>
+#include <linux/rhashtable.h>
+#include <linux/types.h>
+#include <linux/xarray.h>
+
+struct ds_session;
+
+/**
+ * struct ds_names - the names of one store
+ * @lock: taken to add a name; innermost, nothing is taken under it
+ * @by_name: from name to entry; read under RCU
+ * @by_id: from id to entry; read under RCU
+ * @count: ids from 1 to here are given; stored with release when the entry can
+ *	be found
+ *
+ * Entries stay as long as the store.
+ */
+struct ds_names {
+	struct mutex lock;
+	struct rhashtable by_name;
+	struct xarray by_id;
+	u32 count;
+};
+
+int ds_names_init(struct ds_names *names);
+void ds_names_destroy(struct ds_names *names);
+
+/**
+ * ds_names_valid() - was this id given to a name
+ * @names: the names
+ * @id: the id; 0 is none
+ */
+static inline bool ds_names_valid(const struct ds_names *names, u32 id)
+{
+	/* Pairs with the release store in ds_names_add(). */
+	return id && id <= smp_load_acquire(&names->count);
+}
+
+int ds_ioctl_intern(struct ds_session *session, void *arg);
+int ds_ioctl_names(struct ds_session *session, void *arg);
+
+#endif /* _DOCSTORE_NAMES_H */

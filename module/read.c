@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Reading documents, in the caller and past the owner.
+ *
+ * A document is looked up and copied into kernel memory within one RCU read
+ * section, since copying to user space may sleep, and goes out from there.
+ */
+#include <linux/mm.h>
+#include <linux/percpu.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include <linux/docstore.h>
+
+#include "ioctl.h"
+#include "read.h"
+#include "session.h"
+#include "store.h"
+
+/* Answers up to this size need no memory but the stack. */
+#define DS_READ_STACK		512
+
+/**
+ * struct ds_id - a document's id
+ * @bytes: the id
+ * @len: its length
+ */
+struct ds_id {
+	u8 bytes[DOCSTORE_MAX_ID];
+	u8 len;
+};
+
+static int ds_id_copy(struct ds_id *id, u64 user, u32 len)
+{
+	if (!len)
+		return -EINVAL;
+	if (len > DOCSTORE_MAX_ID)
+		return -ENAMETOOLONG;
+	id->len = len;
+	return copy_from_user(id->bytes, u64_to_user_ptr(user), len) ? -EFAULT : 0;
+}
+
+/* Context: an RCU read section. */
+static const struct docstore_version *ds_store_lookup(const struct ds_store *store,
+						      const struct ds_id *id)
+{
+	u64 hash = docstore_map_hash(store->key, id->bytes, id->len);
+
+	this_cpu_inc(store->stats->reads);
+	return ds_partition_read(&ds_store_owned(store, hash)->partition, hash,
+				 id->bytes, id->len);
+}
+
+/*
+ * Copy what is asked for to @to, as far as it fits, and note in @arg how long it
+ * is.
+ */
+static int ds_read_copy(const struct ds_store *store, const struct ds_id *id,
+			struct docstore_read *arg, void *to, u32 room)
+{
+	const struct docstore_version *v;
+	struct ds_value value;
+	int err = 0;
+
+	rcu_read_lock();
+	v = ds_store_lookup(store, id);
+	if (!v) {
+		err = -ENOENT;
+	} else if (!arg->property) {
+		arg->version = v->version;
+		arg->length = ds_version_copy(v, to, room);
+	} else if (ds_version_property(v, arg->property, &value)) {
+		arg->version = v->version;
+		arg->length = value.len;
+		arg->type = value.type;
+		memcpy(to, value.data, min(value.len, room));
+	} else {
+		err = -ENODATA;
+	}
+	rcu_read_unlock();
+	return err;
+}
+
+/**
+ * ds_ioctl_read() - DOCSTORE_READ
+ * @session: the caller's session
+ * @data: struct docstore_read
+ */
+int ds_ioctl_read(struct ds_session *session, void *data)
+{
+	struct docstore_read *arg = data;
+	u8 small[DS_READ_STACK] __aligned(8);
+	void *to = small;
+	struct ds_id id;
+	u32 room;
+	int err;
+
+	if (arg->flags || arg->__reserved)
+		return -EINVAL;
+	if (arg->property && !ds_names_valid(&session->store->names, arg->property))
+		return -EINVAL;
+	arg->type = DOCSTORE_TYPE_NONE;
+	err = ds_id_copy(&id, arg->id, arg->id_len);
+	if (err)
+		return err;
+
+	room = min_t(u32, arg->buffer_len, sizeof(small));
+	err = ds_read_copy(session->store, &id, arg, to, room);
+	if (!err && arg->length > room && arg->buffer_len > room) {
+		/* Again, with memory; the document may have become larger since. */
+		room = min_t(u32, arg->buffer_len, DOCSTORE_MAX_DOCUMENT);
+		to = kvmalloc(room, GFP_KERNEL_ACCOUNT);
+		if (!to)
+			return -ENOMEM;
+		err = ds_read_copy(session->store, &id, arg, to, room);
+	}
+	if (!err && copy_to_user(u64_to_user_ptr(arg->buffer), to, min(arg->length, room)))
+		err = -EFAULT;
+	if (to != small)
+		kvfree(to);
+	return err;
+}
+
+/**
+ * struct ds_read_window - a piece of the caller's buffer, in kernel memory
+ * @bytes: the piece
+ * @size: how long it is
+ * @used: how much of it is filled in
+ */
+struct ds_read_window {
+	void *bytes;
+	u32 size;
+	u32 used;
+};
+
+/*
+ * Copy one document into the window. Return 0, -ENOENT, or -ENOSPC with the
+ * document's length in @item if it does not fit.
+ */
+static int ds_read_into(const struct ds_store *store, const struct ds_id *id,
+			struct ds_read_window *window, struct docstore_read_item *item)
+{
+	const struct docstore_version *v;
+	int err = 0;
+
+	rcu_read_lock();
+	v = ds_store_lookup(store, id);
+	if (!v) {
+		err = -ENOENT;
+	} else {
+		item->length = v->size;
+		if (v->size > window->size - window->used)
+			err = -ENOSPC;
+		else
+			ds_version_copy(v, window->bytes + window->used, v->size);
+	}
+	rcu_read_unlock();
+	return err;
+}
+
+static int ds_read_flush(struct docstore_read_many *arg, struct ds_read_window *window)
+{
+	if (copy_to_user(u64_to_user_ptr(arg->buffer) + arg->used, window->bytes, window->used))
+		return -EFAULT;
+	arg->used += window->used;
+	window->used = 0;
+	return 0;
+}
+
+/*
+ * One item. Return 1 if it is done, 0 if it does not fit into the caller's
+ * buffer.
+ */
+static int ds_read_item(const struct ds_store *store, struct docstore_read_many *arg,
+			struct ds_read_window *window, struct docstore_read_item *item)
+{
+	struct ds_id id;
+	int err;
+
+	item->offset = 0;
+	item->length = 0;
+	err = ds_id_copy(&id, item->id, item->id_len);
+	if (err == -EFAULT)
+		return err;
+	item->result = err;
+	if (err)
+		return 1;
+
+	/* The window may be full, where the buffer behind it is not. */
+	err = ds_read_into(store, &id, window, item);
+	if (err == -ENOSPC && window->used) {
+		err = ds_read_flush(arg, window);
+		if (err)
+			return err;
+		window->size = min(window->size, arg->buffer_len - arg->used);
+		err = ds_read_into(store, &id, window, item);
+	}
+	if (err == -ENOSPC) {
+		arg->needed = item->length;
+		return 0;
+	}
+	item->result = err;
+	if (!err) {
+		item->offset = arg->used + window->used;
+		window->used = min(ALIGN(window->used + item->length, 8), window->size);
+	}
+	return 1;
+}
+
+static int ds_read_items(const struct ds_store *store, struct docstore_read_many *arg,
+			 struct ds_read_window *window)
+{
+	struct docstore_read_item item;
+	int ret;
+
+	for (; arg->done < arg->count; arg->done++) {
+		ret = ds_copy_element_in(&item, sizeof(item), arg->items, arg->item_size,
+					 arg->done);
+		if (ret)
+			return ret;
+		ret = ds_read_item(store, arg, window, &item);
+		if (ret < 0)
+			return ret;
+		if (!ret)
+			break;
+		ret = ds_copy_element_out(&item, sizeof(item), arg->items, arg->item_size,
+					  arg->done);
+		if (ret)
+			return ret;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+	return ds_read_flush(arg, window);
+}
+
+/**
+ * ds_ioctl_read_many() - DOCSTORE_READ_MANY
+ * @session: the caller's session
+ * @data: struct docstore_read_many
+ */
+int ds_ioctl_read_many(struct ds_session *session, void *data)
+{
+	struct docstore_read_many *arg = data;
+	struct ds_read_window window = {};
+	int err;
+
+	arg->done = 0;
+	arg->used = 0;
+	arg->needed = 0;
+	if (arg->flags || !arg->count || arg->item_size < sizeof(struct docstore_read_item))
+		return -EINVAL;
+	if (arg->count > DOCSTORE_MAX_OPS)
+		return -E2BIG;
+	window.size = min_t(u32, arg->buffer_len, DOCSTORE_MAX_DOCUMENT);
+	/* Zeroed: what lies between documents goes out as well. */
+	window.bytes = kvzalloc(max(window.size, 1U), GFP_KERNEL_ACCOUNT);
+	if (!window.bytes)
+		return -ENOMEM;
+	err = ds_read_items(session->store, arg, &window);
+	kvfree(window.bytes);
+	return err;
+}

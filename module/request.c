@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The life of a request: split by partition, queued, waited for.
+ */
+#include <linux/jiffies.h>
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/rcupdate.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+
+#include "memory.h"
+#include "request.h"
+#include "store.h"
+#include "worker.h"
+
+/*
+ * How often a part that found no memory is tried again. Each time the submitter
+ * brings a chunk or, at the store's limit, waits until retired memory has become
+ * usable: once for tombstones and once more for what they held.
+ */
+#define DS_REQUEST_TRIES	4
+
+/**
+ * ds_request_create() - a request without contents
+ * @store: for which store
+ * @count: for how many operations
+ *
+ * Return: the request, with room for the operations, or NULL.
+ */
+struct ds_request *ds_request_create(struct ds_store *store, u32 count)
+{
+	u32 nparts = min(count, store->npartitions);
+	struct ds_request *request;
+	size_t changes, parts, part_of, bytes;
+
+	changes = sizeof(*request) + count * sizeof(struct ds_delta);
+	parts = changes + count * sizeof(struct ds_change);
+	part_of = parts + nparts * sizeof(struct ds_part);
+	bytes = part_of + store->npartitions * sizeof(*request->part_of);
+	request = kvzalloc(bytes, GFP_KERNEL_ACCOUNT);
+	if (!request)
+		return NULL;
+	refcount_set(&request->ref, 1);
+	init_completion(&request->done);
+	ds_store_get(store);
+	request->store = store;
+	request->count = count;
+	request->deltas = (void *)(request + 1);
+	request->changes = (void *)request + changes;
+	request->parts = (void *)request + parts;
+	request->part_of = (void *)request + part_of;
+	return request;
+}
+
+/**
+ * ds_request_put() - let go of a request
+ * @request: the request
+ *
+ * Context: may sleep.
+ */
+void ds_request_put(struct ds_request *request)
+{
+	struct ds_store *store = request->store;
+
+	if (!refcount_dec_and_test(&request->ref))
+		return;
+	kvfree(request->payload);
+	kvfree(request);
+	ds_store_put(store);
+}
+
+/*
+ * Several changes of a batch may be about the same document, not next to each
+ * other: chain them, so that they make one version. A table of twice as many
+ * places as there are changes finds them.
+ */
+static int ds_request_chain(struct ds_request *request)
+{
+	u32 places = roundup_pow_of_two(request->nchanges * 2);
+	struct ds_change **table;
+	u32 i;
+
+	if (request->nchanges == 1)
+		return 0;
+	table = kvcalloc(places, sizeof(*table), GFP_KERNEL_ACCOUNT);
+	if (!table)
+		return -ENOMEM;
+	for (i = 0; i < request->nchanges; i++) {
+		struct ds_change *change = &request->changes[i];
+		u32 place = change->hash & (places - 1);
+		struct ds_change *first;
+
+		while ((first = table[place])) {
+			if (first->hash == change->hash && first->id_len == change->id_len &&
+			    !memcmp(first->id, change->id, change->id_len))
+				break;
+			place = (place + 1) & (places - 1);
+		}
+		if (!first) {
+			table[place] = change;
+			continue;
+		}
+		/* Not a document's first change: reached through that only. */
+		change->state = DS_CHANGE_DONE;
+		while (first->more)
+			first = first->more;
+		first->more = change;
+	}
+	kvfree(table);
+	return 0;
+}
+
+static struct ds_part *ds_request_part(struct ds_request *request, struct ds_owned *owned)
+{
+	u16 *number = &request->part_of[owned->number];
+	struct ds_part *part;
+
+	if (*number)
+		return &request->parts[*number - 1];
+	part = &request->parts[request->nparts++];
+	*number = request->nparts;
+	part->request = request;
+	part->owned = owned;
+	part->last = &part->batch.first;
+	return part;
+}
+
+/**
+ * ds_request_split() - sort the operations by document and partition
+ * @request: a request with its deltas, and changes with hash, id, deltas, count
+ * @atomic: the batch is atomic
+ *
+ * Return: 0, -ENOMEM, or -EXDEV if an atomic batch spans partitions.
+ */
+int ds_request_split(struct ds_request *request, bool atomic)
+{
+	int err = ds_request_chain(request);
+	u32 i, j;
+
+	if (err)
+		return err;
+	for (i = 0; i < request->nchanges; i++) {
+		struct ds_change *change = &request->changes[i];
+		struct ds_part *part;
+
+		part = ds_request_part(request, ds_store_owned(request->store, change->hash));
+		part->bytes += sizeof(struct docstore_version) + change->id_len;
+		for (j = 0; j < change->count; j++)
+			part->bytes += change->deltas[j].len + 2 * sizeof(u64);
+		if (change->state == DS_CHANGE_DONE)
+			continue;
+		part->batch.atomic = atomic;
+		part->changes++;
+		*part->last = change;
+		part->last = &change->next;
+	}
+	return atomic && request->nparts > 1 ? -EXDEV : 0;
+}
+
+static void ds_part_queue(struct ds_part *part)
+{
+	refcount_inc(&part->request->ref);
+	atomic_set(&part->state, DS_PART_QUEUED);
+	/* Full barrier in it: the part is complete for who takes it. */
+	llist_add(&part->node, &part->owned->queue);
+	ds_worker_kick(part->owned);
+}
+
+/**
+ * ds_part_begin() - take a part out of the submitter's hands
+ * @part: a part from the queue
+ *
+ * Context: the owner.
+ * Return: true if it is to be carried out; false if it was canceled. Either way
+ * ds_part_finish() follows.
+ */
+bool ds_part_begin(struct ds_part *part)
+{
+	return atomic_cmpxchg(&part->state, DS_PART_QUEUED, DS_PART_PROCESSING) ==
+	       DS_PART_QUEUED;
+}
+
+/**
+ * ds_part_finish() - give a part back
+ * @part: the part, which is gone when this returns
+ *
+ * Context: the owner; may sleep.
+ */
+void ds_part_finish(struct ds_part *part)
+{
+	struct ds_request *request = part->request;
+
+	/* One that was canceled was counted off by who canceled it. */
+	if (atomic_read(&part->state) == DS_PART_PROCESSING) {
+		atomic_set(&part->state, DS_PART_NEW);
+		/* Full barrier: the results are seen by who waits. */
+		if (atomic_dec_and_test(&request->pending))
+			complete(&request->done);
+	}
+	ds_request_put(request);
+}
+
+/* Take back what no owner has begun with. Return the number of parts. */
+static u32 ds_request_cancel(struct ds_request *request)
+{
+	u32 canceled = 0;
+	u32 i;
+
+	for (i = 0; i < request->nparts; i++) {
+		struct ds_part *part = &request->parts[i];
+
+		if (atomic_cmpxchg(&part->state, DS_PART_QUEUED, DS_PART_CANCELED) !=
+		    DS_PART_QUEUED)
+			continue;
+		canceled++;
+		if (atomic_dec_and_test(&request->pending))
+			complete(&request->done);
+	}
+	return canceled;
+}
+
+static void ds_part_set_results(struct ds_part *part, int error)
+{
+	struct ds_change *change, *more;
+	u32 i;
+
+	for (change = part->batch.first; change; change = change->next)
+		for (more = change; more; more = more->more)
+			for (i = 0; i < more->count; i++)
+				if (change->state != DS_CHANGE_DONE)
+					more->deltas[i].result = error;
+}
+
+/*
+ * Wait for all parts. A signal or the timeout takes back those that no owner has
+ * begun with; the others are finished, which takes no longer than their commit.
+ */
+static int ds_request_wait(struct ds_request *request, unsigned long timeout)
+{
+	long left = wait_for_completion_interruptible_timeout(&request->done, timeout);
+
+	if (left > 0)
+		return 0;
+	ds_request_cancel(request);
+	wait_for_completion(&request->done);
+	return left ? -ERESTARTSYS : -ETIMEDOUT;
+}
+
+/* Queue all parts that have something left to do, and wait. */
+static int ds_request_round(struct ds_request *request, bool again, unsigned long timeout)
+{
+	u32 i, parts = 0;
+
+	for (i = 0; i < request->nparts; i++)
+		if (!again || request->parts[i].batch.nomem)
+			parts++;
+	atomic_set(&request->pending, parts);
+	reinit_completion(&request->done);
+	for (i = 0; i < request->nparts; i++)
+		if (!again || request->parts[i].batch.nomem)
+			ds_part_queue(&request->parts[i]);
+	return ds_request_wait(request, timeout);
+}
+
+/* Bring what the parts that found no memory need. */
+static int ds_request_relieve(struct ds_request *request)
+{
+	bool wait = false;
+	u32 i;
+	int err = 0;
+
+	for (i = 0; i < request->nparts; i++) {
+		struct ds_part *part = &request->parts[i];
+		int one;
+
+		if (!part->batch.nomem)
+			continue;
+		one = ds_memory_top_up(part->owned, part->bytes, true);
+		if (one) {
+			err = one;
+			wait = true;
+		}
+	}
+	/* The owner has begun the grace period of all that it has retired. */
+	if (wait)
+		synchronize_rcu();
+	return err;
+}
+
+static bool ds_request_nomem(const struct ds_request *request)
+{
+	u32 i;
+
+	for (i = 0; i < request->nparts; i++)
+		if (request->parts[i].batch.nomem)
+			return true;
+	return false;
+}
+
+/* After a signal or a timeout: what was not carried out says so. */
+static bool ds_request_settle_canceled(struct ds_request *request)
+{
+	bool any = false;
+	u32 i;
+
+	for (i = 0; i < request->nparts; i++) {
+		struct ds_part *part = &request->parts[i];
+
+		if (atomic_read(&part->state) != DS_PART_CANCELED)
+			any = true;
+		/* Also of those that the owner had begun with and had no memory for. */
+		ds_part_set_results(part, -ECANCELED);
+	}
+	return any;
+}
+
+/**
+ * ds_request_run() - have a request carried out, and wait for it
+ * @request: the request, split
+ * @timeout_ms: how long it may wait for its turn, 0 for as long as it takes
+ *
+ * Context: may sleep.
+ * Return: 0 if it was carried out, and the deltas tell what came of it;
+ * -ERESTARTSYS or -ETIMEDOUT if nothing was done.
+ */
+int ds_request_run(struct ds_request *request, u32 timeout_ms)
+{
+	unsigned long timeout = timeout_ms ? msecs_to_jiffies(timeout_ms) : MAX_SCHEDULE_TIMEOUT;
+	int tries, err, memory = 0;
+	u32 i;
+
+	for (i = 0; i < request->nparts; i++)
+		ds_memory_top_up(request->parts[i].owned, request->parts[i].bytes, false);
+
+	for (tries = 0; ; tries++) {
+		err = ds_request_round(request, tries, timeout);
+		if (err)
+			return ds_request_settle_canceled(request) || tries ? 0 : err;
+		if (!ds_request_nomem(request))
+			return 0;
+		if (tries == DS_REQUEST_TRIES || fatal_signal_pending(current))
+			break;
+		memory = ds_request_relieve(request);
+	}
+	for (i = 0; i < request->nparts; i++)
+		if (request->parts[i].batch.nomem)
+			ds_part_set_results(&request->parts[i], memory ?: -ENOMEM);
+	return 0;
+}

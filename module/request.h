@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A request: a batch on its way to the owners of its documents and back.
+ */
+#ifndef _DOCSTORE_REQUEST_H
+#define _DOCSTORE_REQUEST_H
+
+#include <linux/atomic.h>
+#include <linux/completion.h>
+#include <linux/llist.h>
+#include <linux/refcount.h>
+#include <linux/types.h>
+
+#include "core/partition.h"
+
+struct ds_owned;
+struct ds_request;
+struct ds_store;
+
+/**
+ * enum ds_part_state - where a part of a request stands
+ * @DS_PART_NEW: not queued, or done with; the submitter has it
+ * @DS_PART_QUEUED: waiting for the owner; the submitter may cancel it
+ * @DS_PART_PROCESSING: the owner has it, and will finish it
+ * @DS_PART_CANCELED: taken back by the submitter; the owner drops it
+ */
+enum ds_part_state {
+	DS_PART_NEW,
+	DS_PART_QUEUED,
+	DS_PART_PROCESSING,
+	DS_PART_CANCELED,
+};
+
+/**
+ * struct ds_part - what of a request goes to one partition
+ * @node: in the partition's queue, then in its owner's hands
+ * @request: the request
+ * @owned: the partition
+ * @state: enum ds_part_state; QUEUED is left by cmpxchg
+ * @batch: the operations
+ * @last: end of the list of documents in @batch, while it is built
+ * @changes: number of documents
+ * @bytes: memory that they need, about
+ */
+struct ds_part {
+	struct llist_node node;
+	struct ds_request *request;
+	struct ds_owned *owned;
+	atomic_t state;
+	struct ds_batch batch;
+	struct ds_change **last;
+	u32 changes;
+	u64 bytes;
+};
+
+/**
+ * struct ds_request - a batch under way
+ * @ref: the submitter, and each part that is queued
+ * @pending: parts that are queued and not finished
+ * @done: completed when @pending drops to 0
+ * @store: the store, which the request holds
+ * @count: operations
+ * @deltas: what they ask for and what came of it
+ * @changes: documents they are about
+ * @nchanges: how many
+ * @payload: ids, values, and room for answers
+ * @parts: what goes to which partition
+ * @nparts: how many partitions
+ * @part_of: for each partition the number of its part plus one, 0 for none
+ */
+struct ds_request {
+	refcount_t ref;
+	atomic_t pending;
+	struct completion done;
+	struct ds_store *store;
+	u32 count;
+	struct ds_delta *deltas;
+	struct ds_change *changes;
+	u32 nchanges;
+	u8 *payload;
+	u32 nparts;
+	struct ds_part *parts;
+	u16 *part_of;
+};
+
+struct ds_request *ds_request_create(struct ds_store *store, u32 count);
+void ds_request_put(struct ds_request *request);
+int ds_request_split(struct ds_request *request, bool atomic);
+int ds_request_run(struct ds_request *request, u32 timeout_ms);
+
+/* For the owner. */
+bool ds_part_begin(struct ds_part *part);
+void ds_part_finish(struct ds_part *part);
+
+#endif /* _DOCSTORE_REQUEST_H */

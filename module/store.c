@@ -1,0 +1,427 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Stores: the table of their names, their life, and what they have counted.
+ *
+ * Locks: ds_stores_lock holds the table. Nothing is taken under it but the
+ * allocator's locks.
+ */
+#include <linux/cred.h>
+#include <linux/ctype.h>
+#include <linux/err.h>
+#include <linux/list.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/random.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/timekeeping.h>
+#include <linux/user_namespace.h>
+#include <linux/wait_bit.h>
+
+#include "memory.h"
+#include "store.h"
+#include "worker.h"
+
+static unsigned int max_stores = 1024;
+module_param(max_stores, uint, 0644);
+MODULE_PARM_DESC(max_stores, "How many stores there may be");
+
+static unsigned int memory_percent = 25;
+module_param(memory_percent, uint, 0644);
+MODULE_PARM_DESC(memory_percent,
+		 "Limit of a store that is created without one, in percent of the machine's memory");
+
+static LIST_HEAD(ds_stores);
+static DEFINE_MUTEX(ds_stores_lock);
+static u32 ds_stores_number;
+static u64 ds_stores_incarnation;
+
+/* Stores that exist, with those that were removed but are still in use. */
+static atomic_t ds_stores_alive = ATOMIC_INIT(0);
+
+/**
+ * ds_store_charge() - count memory against a store's limit
+ * @store: the store
+ * @bytes: how much
+ *
+ * Return: false if the limit does not allow it; then nothing was counted.
+ */
+bool ds_store_charge(struct ds_store *store, size_t bytes)
+{
+	if (atomic64_add_return(bytes, &store->bytes) <= store->max_bytes)
+		return true;
+	atomic64_sub(bytes, &store->bytes);
+	return false;
+}
+
+/**
+ * ds_store_uncharge() - count memory off
+ * @store: the store
+ * @bytes: how much
+ */
+void ds_store_uncharge(struct ds_store *store, size_t bytes)
+{
+	atomic64_sub(bytes, &store->bytes);
+}
+
+/* What a partition takes before it has any documents. */
+static size_t ds_owned_bytes(u32 max_chunks)
+{
+	return PAGE_ALIGN(sizeof(struct ds_owned)) + PAGE_SIZE +
+	       PAGE_ALIGN(max_chunks * sizeof(struct ds_chunk *));
+}
+
+static void ds_owned_destroy(struct ds_owned *owned)
+{
+	if (!owned)
+		return;
+	if (owned->partition.stats.documents)
+		module_put(THIS_MODULE);
+	ds_memory_release(owned);
+	free_page((unsigned long)owned->partition.map);
+	kvfree(owned->chunks);
+	kvfree(owned);
+}
+
+static struct ds_owned *ds_owned_create(struct ds_store *store, u32 number, u32 max_chunks)
+{
+	struct docstore_map_partition *map;
+	struct ds_owned *owned;
+
+	owned = kvzalloc(sizeof(*owned), GFP_KERNEL_ACCOUNT);
+	if (!owned)
+		return NULL;
+	map = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	owned->chunks = kvcalloc(max_chunks, sizeof(*owned->chunks), GFP_KERNEL_ACCOUNT);
+	if (!map || !owned->chunks) {
+		free_page((unsigned long)map);
+		kvfree(owned->chunks);
+		kvfree(owned);
+		return NULL;
+	}
+	owned->store = store;
+	owned->number = number;
+	ds_partition_init(&owned->partition, map, owned->chunks, max_chunks, store->key);
+	ds_worker_init_owned(owned);
+	return owned;
+}
+
+static void ds_store_free(struct ds_store *store)
+{
+	u32 i;
+
+	for (i = 0; i < store->npartitions; i++)
+		ds_owned_destroy(store->owned[i]);
+	free_percpu(store->stats);
+	ds_names_destroy(&store->names);
+	kvfree(store);
+	if (atomic_dec_and_test(&ds_stores_alive))
+		wake_up_var(&ds_stores_alive);
+}
+
+static void ds_store_release(struct kref *ref)
+{
+	ds_store_free(container_of(ref, struct ds_store, ref));
+}
+
+/**
+ * ds_store_put() - let go of a store
+ * @store: the store
+ *
+ * Context: may sleep.
+ */
+void ds_store_put(struct ds_store *store)
+{
+	kref_put(&store->ref, ds_store_release);
+}
+
+static u64 ds_store_default_bytes(void)
+{
+	return div_u64((u64)totalram_pages() << PAGE_SHIFT, 100) * min(memory_percent, 100U);
+}
+
+static struct ds_store *ds_store_alloc(const struct docstore_store_create *arg)
+{
+	u32 n = arg->partitions ?: min_t(u32, num_online_cpus(), DOCSTORE_MAX_PARTITIONS);
+	u64 max_bytes = arg->max_bytes ?: ds_store_default_bytes();
+	u32 max_chunks = min_t(u64, div_u64(max_bytes, DOCSTORE_MAP_CHUNK_SIZE),
+			       DS_ARENA_MAX_CHUNKS);
+	struct ds_store *store;
+	u32 i;
+
+	/* It must be possible to put at least one document in. */
+	if (max_bytes < ds_memory_piece() + n * ds_owned_bytes(max_chunks))
+		return ERR_PTR(-EINVAL);
+	store = kvzalloc(struct_size(store, owned, n), GFP_KERNEL_ACCOUNT);
+	if (!store)
+		return ERR_PTR(-ENOMEM);
+	if (ds_names_init(&store->names)) {
+		kvfree(store);
+		return ERR_PTR(-ENOMEM);
+	}
+	kref_init(&store->ref);
+	INIT_LIST_HEAD(&store->node);
+	strscpy(store->name, arg->name, sizeof(store->name));
+	store->uid = current_fsuid();
+	store->gid = current_fsgid();
+	store->mode = arg->mode;
+	store->npartitions = n;
+	store->max_bytes = max_bytes;
+	store->created = ktime_get_real_ns();
+	get_random_bytes(store->key, sizeof(store->key));
+	atomic64_set(&store->bytes, n * ds_owned_bytes(max_chunks));
+	atomic_inc(&ds_stores_alive);
+
+	store->stats = alloc_percpu_gfp(struct ds_store_stats, GFP_KERNEL_ACCOUNT);
+	if (!store->stats)
+		goto err;
+	for (i = 0; i < n; i++) {
+		store->owned[i] = ds_owned_create(store, i, max_chunks);
+		if (!store->owned[i])
+			goto err;
+	}
+	return store;
+err:
+	ds_store_put(store);
+	return ERR_PTR(-ENOMEM);
+}
+
+static struct ds_store *ds_stores_lookup(const char *name)
+{
+	struct ds_store *store;
+
+	lockdep_assert_held(&ds_stores_lock);
+	list_for_each_entry(store, &ds_stores, node)
+		if (!strcmp(store->name, name))
+			return store;
+	return NULL;
+}
+
+/**
+ * ds_store_find() - a store by its name
+ * @name: the name
+ *
+ * Return: the store, which the caller holds now, or NULL.
+ */
+struct ds_store *ds_store_find(const char *name)
+{
+	struct ds_store *store;
+
+	mutex_lock(&ds_stores_lock);
+	store = ds_stores_lookup(name);
+	if (store)
+		ds_store_get(store);
+	mutex_unlock(&ds_stores_lock);
+	return store;
+}
+
+/* Put a store that is complete into the table. */
+static int ds_stores_insert(struct ds_store *store)
+{
+	int err = 0;
+
+	mutex_lock(&ds_stores_lock);
+	if (ds_stores_lookup(store->name)) {
+		err = -EEXIST;
+	} else if (ds_stores_number >= READ_ONCE(max_stores)) {
+		err = -ENOSPC;
+	} else {
+		store->incarnation = ++ds_stores_incarnation;
+		list_add_tail(&store->node, &ds_stores);
+		ds_stores_number++;
+	}
+	mutex_unlock(&ds_stores_lock);
+	return err;
+}
+
+/**
+ * ds_store_create() - make a store and give it a name
+ * @arg: what the caller asks for, with a name that was checked
+ */
+int ds_store_create(const struct docstore_store_create *arg)
+{
+	struct ds_store *store = ds_store_alloc(arg);
+	int err;
+
+	if (IS_ERR(store))
+		return PTR_ERR(store);
+	err = ds_stores_insert(store);
+	if (err)
+		ds_store_put(store);
+	return err;
+}
+
+/**
+ * ds_store_remove() - take a store's name away
+ * @name: the name
+ *
+ * Return: 0, -ENOENT or -EPERM.
+ */
+int ds_store_remove(const char *name)
+{
+	struct ds_store *store;
+	int err = 0;
+
+	mutex_lock(&ds_stores_lock);
+	store = ds_stores_lookup(name);
+	if (!store)
+		err = -ENOENT;
+	else if (!uid_eq(current_fsuid(), store->uid) && !capable(CAP_SYS_ADMIN))
+		err = -EPERM;
+	if (!err) {
+		list_del_init(&store->node);
+		ds_stores_number--;
+	}
+	mutex_unlock(&ds_stores_lock);
+	if (!err)
+		ds_store_put(store);
+	return err;
+}
+
+/**
+ * ds_store_permission() - may the caller open a store
+ * @store: the store
+ * @want: enum docstore_open_flags
+ *
+ * Return: 0 or -EACCES.
+ */
+int ds_store_permission(const struct ds_store *store, u32 want)
+{
+	u32 mode = store->mode;
+	u32 mask = 0;
+
+	if (want & DOCSTORE_OPEN_READ)
+		mask |= 04;
+	if (want & DOCSTORE_OPEN_WRITE)
+		mask |= 02;
+	if (uid_eq(current_fsuid(), store->uid))
+		mode >>= 6;
+	else if (in_group_p(store->gid))
+		mode >>= 3;
+	if ((mode & mask) == mask || capable(CAP_DAC_OVERRIDE))
+		return 0;
+	return -EACCES;
+}
+
+/**
+ * ds_store_fill_info() - what there is to say about a store
+ * @store: the store
+ * @info: where to say it; @size stays as it is
+ */
+void ds_store_fill_info(struct ds_store *store, struct docstore_store_info *info)
+{
+	u32 size = info->size;
+	int cpu;
+	u32 i;
+
+	*info = (struct docstore_store_info){
+		.size = size,
+		.incarnation = store->incarnation,
+		.created = store->created,
+		.uid = from_kuid_munged(current_user_ns(), store->uid),
+		.gid = from_kgid_munged(current_user_ns(), store->gid),
+		.mode = store->mode,
+		.partitions = store->npartitions,
+		.max_bytes = store->max_bytes,
+		.bytes = atomic64_read(&store->bytes),
+		.names = READ_ONCE(store->names.count),
+	};
+	strscpy(info->name, store->name, sizeof(info->name));
+
+	for (i = 0; i < store->npartitions; i++) {
+		const struct ds_partition *p = &store->owned[i]->partition;
+
+		info->bytes_used += READ_ONCE(p->arena.used_bytes) -
+				    READ_ONCE(p->arena.retired_bytes);
+		info->bytes_retired += READ_ONCE(p->arena.retired_bytes);
+		info->bytes_index += READ_ONCE(p->index.bytes);
+		info->bytes_documents += READ_ONCE(p->stats.document_bytes);
+		info->documents += READ_ONCE(p->stats.documents);
+		info->commits += READ_ONCE(p->stats.commits);
+		info->batches += READ_ONCE(p->stats.batches);
+		info->batches_failed += READ_ONCE(p->stats.refused);
+		info->changes += READ_ONCE(p->stats.changes);
+	}
+	for_each_possible_cpu(cpu) {
+		const struct ds_store_stats *stats = per_cpu_ptr(store->stats, cpu);
+
+		info->reads += READ_ONCE(stats->reads);
+		info->scanned += READ_ONCE(stats->scanned);
+	}
+}
+
+/**
+ * ds_stores_list() - the next store in the order of creation
+ * @cursor: incarnation of the last one, 0 to begin
+ * @info: where to say what there is to say about it
+ *
+ * Return: 1, or 0 if there is none.
+ */
+int ds_stores_list(u64 cursor, struct docstore_store_info *info)
+{
+	struct ds_store *store;
+	int found = 0;
+
+	mutex_lock(&ds_stores_lock);
+	list_for_each_entry(store, &ds_stores, node) {
+		if (store->incarnation <= cursor)
+			continue;
+		ds_store_fill_info(store, info);
+		found = 1;
+		break;
+	}
+	mutex_unlock(&ds_stores_lock);
+	return found;
+}
+
+/**
+ * ds_stores_count() - how many stores there are
+ */
+u32 ds_stores_count(void)
+{
+	return READ_ONCE(ds_stores_number);
+}
+
+/**
+ * ds_stores_max() - how many stores there may be
+ */
+u32 ds_stores_max(void)
+{
+	return READ_ONCE(max_stores);
+}
+
+/**
+ * ds_stores_init() - make the default store
+ */
+int ds_stores_init(void)
+{
+	const struct docstore_store_create arg = {
+		.mode = 0666,
+		.name = "default",
+	};
+
+	return ds_store_create(&arg);
+}
+
+/**
+ * ds_stores_exit() - remove all stores, and wait until they are gone
+ *
+ * They hold no documents, and nobody has them open, or the module could not be
+ * unloaded. Owners may still be cleaning up.
+ */
+void ds_stores_exit(void)
+{
+	struct ds_store *store, *next;
+	LIST_HEAD(stores);
+
+	mutex_lock(&ds_stores_lock);
+	list_splice_init(&ds_stores, &stores);
+	ds_stores_number = 0;
+	mutex_unlock(&ds_stores_lock);
+	list_for_each_entry_safe(store, next, &stores, node) {
+		list_del_init(&store->node);
+		ds_store_put(store);
+	}
+	wait_var_event(&ds_stores_alive, !atomic_read(&ds_stores_alive));
+}
