@@ -15,7 +15,7 @@
 
 static struct ds_session *ds_session_create(struct ds_store *store, u32 rights)
 {
-	struct ds_session *session = kzalloc(sizeof(*session), GFP_KERNEL_ACCOUNT);
+	struct ds_session *session = kzalloc_obj(*session, GFP_KERNEL_ACCOUNT);
 
 	if (!session)
 		return NULL;

@@ -44,40 +44,51 @@ struct ds_ioctl_op {
 	int (*fn)(struct ds_session *session, void *arg);
 };
 
-#define DS_IOCTL(_cmd, _struct, _last, _flags, _fn)			\
+#define DS_IOCTL(_cmd, _struct, _min, _flags, _fn)			\
 	[_IOC_NR(_cmd)] = {						\
-		.size = sizeof(struct _struct) +			\
-			BUILD_BUG_ON_ZERO(sizeof(struct _struct) > DS_IOCTL_MAX), \
-		.min = offsetofend(struct _struct, _last),		\
+		.size = sizeof(struct _struct),				\
+		.min = (_min),						\
 		.flags = (_flags),					\
 		.fn = (_fn),						\
 	}
 
 static const struct ds_ioctl_op ds_ioctl_ops[] = {
-	DS_IOCTL(DOCSTORE_INFO, docstore_info, __reserved,
+	DS_IOCTL(DOCSTORE_INFO, docstore_info,
+		 offsetofend(struct docstore_info, __reserved),
 		 DS_ON_CONTROL | DS_ON_STORE | DS_OUT, ds_ioctl_info),
-	DS_IOCTL(DOCSTORE_STORE_CREATE, docstore_store_create, name,
+	DS_IOCTL(DOCSTORE_STORE_CREATE, docstore_store_create,
+		 offsetofend(struct docstore_store_create, name),
 		 DS_ON_CONTROL | DS_TO_WRITE, ds_ioctl_store_create),
-	DS_IOCTL(DOCSTORE_STORE_OPEN, docstore_store_open, name,
+	DS_IOCTL(DOCSTORE_STORE_OPEN, docstore_store_open,
+		 offsetofend(struct docstore_store_open, name),
 		 DS_ON_CONTROL, ds_ioctl_store_open),
-	DS_IOCTL(DOCSTORE_STORE_REMOVE, docstore_store_remove, name,
+	DS_IOCTL(DOCSTORE_STORE_REMOVE, docstore_store_remove,
+		 offsetofend(struct docstore_store_remove, name),
 		 DS_ON_CONTROL | DS_TO_WRITE, ds_ioctl_store_remove),
-	DS_IOCTL(DOCSTORE_STORE_LIST, docstore_store_list, cursor,
+	DS_IOCTL(DOCSTORE_STORE_LIST, docstore_store_list,
+		 offsetofend(struct docstore_store_list, cursor),
 		 DS_ON_CONTROL | DS_OUT, ds_ioctl_store_list),
-	DS_IOCTL(DOCSTORE_STORE_INFO, docstore_store_info, name,
+	DS_IOCTL(DOCSTORE_STORE_INFO, docstore_store_info,
+		 offsetofend(struct docstore_store_info, name),
 		 DS_ON_STORE | DS_OUT, ds_ioctl_store_info),
-	DS_IOCTL(DOCSTORE_INTERN, docstore_intern, __reserved,
+	DS_IOCTL(DOCSTORE_INTERN, docstore_intern,
+		 offsetofend(struct docstore_intern, __reserved),
 		 DS_ON_STORE | DS_OUT_ALWAYS, ds_ioctl_intern),
-	DS_IOCTL(DOCSTORE_NAMES, docstore_names, used,
+	DS_IOCTL(DOCSTORE_NAMES, docstore_names,
+		 offsetofend(struct docstore_names, used),
 		 DS_ON_STORE | DS_OUT, ds_ioctl_names),
 	/* Which rights a batch needs depends on its operations. */
-	DS_IOCTL(DOCSTORE_SUBMIT, docstore_submit, failed,
+	DS_IOCTL(DOCSTORE_SUBMIT, docstore_submit,
+		 offsetofend(struct docstore_submit, failed),
 		 DS_ON_STORE | DS_OUT, ds_ioctl_submit),
-	DS_IOCTL(DOCSTORE_READ, docstore_read, __reserved,
+	DS_IOCTL(DOCSTORE_READ, docstore_read,
+		 offsetofend(struct docstore_read, __reserved),
 		 DS_ON_STORE | DS_TO_READ | DS_OUT, ds_ioctl_read),
-	DS_IOCTL(DOCSTORE_READ_MANY, docstore_read_many, needed,
+	DS_IOCTL(DOCSTORE_READ_MANY, docstore_read_many,
+		 offsetofend(struct docstore_read_many, needed),
 		 DS_ON_STORE | DS_TO_READ | DS_OUT, ds_ioctl_read_many),
-	DS_IOCTL(DOCSTORE_SCAN, docstore_scan, cursor,
+	DS_IOCTL(DOCSTORE_SCAN, docstore_scan,
+		 offsetofend(struct docstore_scan, cursor),
 		 DS_ON_STORE | DS_TO_READ | DS_OUT, ds_ioctl_scan),
 };
 
@@ -108,6 +119,7 @@ long ds_ioctl(struct ds_session *session, unsigned int cmd, unsigned long arg)
 	u32 size;
 	int ret;
 
+	BUILD_BUG_ON(sizeof(struct docstore_store_info) > sizeof(buffer));
 	if (!op)
 		return -ENOTTY;
 	if ((op->flags & DS_TO_READ) && !ds_session_may(session, DOCSTORE_OPEN_READ))

@@ -56,7 +56,7 @@ static struct ds_chunk *ds_chunk_create(struct ds_store *store)
 
 	if (!ds_store_charge(store, ds_memory_piece()))
 		return ERR_PTR(-ENOSPC);
-	chunk = kvzalloc(sizeof(*chunk), GFP_KERNEL_ACCOUNT);
+	chunk = kvzalloc_obj(*chunk, GFP_KERNEL_ACCOUNT);
 	if (!chunk)
 		goto err_uncharge;
 	page = alloc_pages(gfp | __GFP_COMP | __GFP_NORETRY | __GFP_NOWARN, DS_CHUNK_ORDER);

@@ -23,7 +23,7 @@ struct ds_session;
  * Entries stay as long as the store.
  */
 struct ds_names {
-	struct mutex lock;
+	struct mutex lock; /* adding a name */
 	struct rhashtable by_name;
 	struct xarray by_id;
 	u32 count;

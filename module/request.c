@@ -83,7 +83,7 @@ static int ds_request_chain(struct ds_request *request)
 
 	if (request->nchanges == 1)
 		return 0;
-	table = kvcalloc(places, sizeof(*table), GFP_KERNEL_ACCOUNT);
+	table = kvzalloc_objs(*table, places, GFP_KERNEL_ACCOUNT);
 	if (!table)
 		return -ENOMEM;
 	for (i = 0; i < request->nchanges; i++) {

@@ -193,7 +193,7 @@ int ds_ioctl_scan(struct ds_session *session, void *data)
 	if (arg->prefix_len > DOCSTORE_MAX_ID)
 		return -ENAMETOOLONG;
 
-	s = kvzalloc(sizeof(*s), GFP_KERNEL_ACCOUNT);
+	s = kvzalloc_obj(*s, GFP_KERNEL_ACCOUNT);
 	if (!s)
 		return -ENOMEM;
 	s->arg = arg;

@@ -89,11 +89,11 @@ static struct ds_owned *ds_owned_create(struct ds_store *store, u32 number, u32 
 	struct docstore_map_partition *map;
 	struct ds_owned *owned;
 
-	owned = kvzalloc(sizeof(*owned), GFP_KERNEL_ACCOUNT);
+	owned = kvzalloc_obj(*owned, GFP_KERNEL_ACCOUNT);
 	if (!owned)
 		return NULL;
 	map = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	owned->chunks = kvcalloc(max_chunks, sizeof(*owned->chunks), GFP_KERNEL_ACCOUNT);
+	owned->chunks = kvzalloc_objs(*owned->chunks, max_chunks, GFP_KERNEL_ACCOUNT);
 	if (!map || !owned->chunks) {
 		free_page((unsigned long)map);
 		kvfree(owned->chunks);
@@ -153,7 +153,7 @@ static struct ds_store *ds_store_alloc(const struct docstore_store_create *arg)
 	/* It must be possible to put at least one document in. */
 	if (max_bytes < ds_memory_piece() + n * ds_owned_bytes(max_chunks))
 		return ERR_PTR(-EINVAL);
-	store = kvzalloc(struct_size(store, owned, n), GFP_KERNEL_ACCOUNT);
+	store = kvzalloc_flex(*store, owned, n, GFP_KERNEL_ACCOUNT);
 	if (!store)
 		return ERR_PTR(-ENOMEM);
 	if (ds_names_init(&store->names)) {

@@ -74,6 +74,15 @@ static bool ds_op_value_legal(const struct docstore_op *op, const struct ds_op_r
 	}
 }
 
+static bool ds_op_property_legal(const struct ds_store *store, const struct docstore_op *op,
+				 const struct ds_op_rule *rule)
+{
+	if (!op->property)
+		return !(rule->flags & DS_OP_PROPERTY);
+	return (rule->flags & (DS_OP_PROPERTY | DS_OP_PROPERTY_OR_0)) &&
+	       ds_names_valid(&store->names, op->property);
+}
+
 static int ds_op_check(const struct ds_session *session, const struct docstore_op *op)
 {
 	const struct ds_op_rule *rule;
@@ -88,9 +97,7 @@ static int ds_op_check(const struct ds_session *session, const struct docstore_o
 		return -EINVAL;
 	if (op->version && !(op->flags & DOCSTORE_IF_VERSION))
 		return -EINVAL;
-	if (op->property ? !(rule->flags & (DS_OP_PROPERTY | DS_OP_PROPERTY_OR_0)) ||
-			   !ds_names_valid(&session->store->names, op->property)
-			 : rule->flags & DS_OP_PROPERTY)
+	if (!ds_op_property_legal(session->store, op, rule))
 		return -EINVAL;
 	if (!ds_op_value_legal(op, rule))
 		return -EINVAL;
@@ -293,7 +300,7 @@ int ds_ioctl_submit(struct ds_session *session, void *data)
 		return -EINVAL;
 	if (arg->count > DOCSTORE_MAX_OPS)
 		return -E2BIG;
-	ops = kvmalloc_array(arg->count, sizeof(*ops), GFP_KERNEL_ACCOUNT);
+	ops = kvmalloc_objs(*ops, arg->count, GFP_KERNEL_ACCOUNT);
 	if (!ops)
 		return -ENOMEM;
 	err = ds_submit_ops_in(ops, arg);

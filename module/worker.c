@@ -253,7 +253,7 @@ static int ds_worker_thread(void *data)
 
 static struct ds_worker *ds_worker_create(unsigned int cpu)
 {
-	struct ds_worker *worker = kvzalloc(sizeof(*worker), GFP_KERNEL);
+	struct ds_worker *worker = kvzalloc_obj(*worker, GFP_KERNEL);
 	struct task_struct *task;
 
 	if (!worker)
@@ -281,7 +281,7 @@ static int ds_workers_change(struct ds_worker *without, struct ds_worker *with)
 	mutex_lock(&ds_workers_lock);
 	old = rcu_dereference_protected(ds_worker_table, lockdep_is_held(&ds_workers_lock));
 	count = old ? old->count : 0;
-	new = kzalloc(struct_size(new, worker, count + 1), GFP_KERNEL);
+	new = kzalloc_flex(*new, worker, count + 1, GFP_KERNEL);
 	if (!new) {
 		mutex_unlock(&ds_workers_lock);
 		return -ENOMEM;

@@ -26,7 +26,7 @@
 #include <linux/docstore_map.h>
 
 #define DS_PAGE_SHIFT		12
-#define DS_PAGE_SIZE		(1U << DS_PAGE_SHIFT)
+#define DS_PAGE_SIZE		4096U
 #define DS_CHUNK_PAGES		(1U << (DOCSTORE_MAP_CHUNK_SHIFT - DS_PAGE_SHIFT))
 #define DS_CHUNK_UNITS_SHIFT	(DOCSTORE_MAP_CHUNK_SHIFT - DOCSTORE_MAP_UNIT_SHIFT)
 #define DS_PAGE_UNITS_SHIFT	(DS_PAGE_SHIFT - DOCSTORE_MAP_UNIT_SHIFT)
@@ -44,7 +44,8 @@
 #define DS_CLASS_MAX		((DOCSTORE_MAP_UNIT * DS_CLASS_STEPS) << DS_CLASS_DOUBLINGS)
 #define DS_CLASS_NONE		0xffff
 
-/* Pages that only urgent blocks may take: without room for their tombstones, no
+/*
+ * Pages that only urgent blocks may take: without room for their tombstones, no
  * documents could be deleted from a full store.
  */
 #define DS_ARENA_RESERVE	16

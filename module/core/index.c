@@ -241,6 +241,7 @@ static void ds_bucket_trim(struct ds_index *index, struct docstore_bucket *bucke
 			bucket = next;
 			continue;
 		}
+		/* As the link that it replaces; pairs with ds_bucket_next(). */
 		smp_store_release(&bucket->next, next->next);
 		ds_arena_retire(index->arena, ref);
 		WRITE_ONCE(index->bytes, index->bytes - sizeof(*next));
@@ -265,10 +266,11 @@ static void ds_slot_clear(struct ds_slot *slot)
  */
 void ds_index_remove(struct ds_index *index, u64 hash, struct ds_slot *slot)
 {
+	u32 number = docstore_map_bucket(hash, index->map->buckets);
+
 	ds_slot_clear(slot);
 	index->slots--;
-	ds_bucket_trim(index, ds_index_bucket(index, docstore_map_bucket(hash,
-								index->map->buckets)));
+	ds_bucket_trim(index, ds_index_bucket(index, number));
 }
 
 /**
@@ -352,11 +354,13 @@ static void ds_index_move_begin(struct ds_index *index)
 {
 	preempt_disable();
 	WRITE_ONCE(index->map->moves, index->map->moves + 1);
+	/* Before any slot changes; pairs with the smp_rmb() of readers. */
 	smp_wmb();
 }
 
 static void ds_index_move_end(struct ds_index *index)
 {
+	/* After all slots have changed; pairs with the acquire of readers. */
 	smp_store_release(&index->map->moves, index->map->moves + 1);
 	preempt_enable();
 }
@@ -605,8 +609,9 @@ void ds_index_scan(const struct ds_index *index, const u64 *key, struct ds_scan 
 	for (;;) {
 		scan->count = 0;
 		scan->last = U64_MAX;
-		/* As in ds_index_lookup(). */
+		/* Pairs with ds_index_move_end(). */
 		moves = smp_load_acquire(&map->moves);
+		/* Pairs with the release stores in ds_index_begin() and _grow(). */
 		buckets = smp_load_acquire(&map->buckets);
 		if (!buckets)
 			return;

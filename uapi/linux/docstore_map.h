@@ -19,7 +19,7 @@
 #define DOCSTORE_MAP_UNIT		16	/* bytes */
 #define DOCSTORE_MAP_UNIT_SHIFT		4
 #define DOCSTORE_MAP_CHUNK_SHIFT	21	/* arenas grow by 2 MiB */
-#define DOCSTORE_MAP_CHUNK_SIZE		(1UL << DOCSTORE_MAP_CHUNK_SHIFT)
+#define DOCSTORE_MAP_CHUNK_SIZE		2097152UL
 
 /**
  * DOC: The index
@@ -48,9 +48,9 @@
  */
 #define DOCSTORE_MAP_SLOTS		5
 #define DOCSTORE_MAP_SEGMENT_SHIFT	8
-#define DOCSTORE_MAP_SEGMENT		(1 << DOCSTORE_MAP_SEGMENT_SHIFT)
+#define DOCSTORE_MAP_SEGMENT		256
 #define DOCSTORE_MAP_DIR_SHIFT		10
-#define DOCSTORE_MAP_DIR_SEGMENTS	(1 << DOCSTORE_MAP_DIR_SHIFT)
+#define DOCSTORE_MAP_DIR_SEGMENTS	1024
 #define DOCSTORE_MAP_DIRS		256
 
 /**
@@ -175,21 +175,24 @@ static inline __u32 docstore_map_tag(__u64 hash)
 	return (__u32)(hash >> 32) & 0xffff;
 }
 
-#define __docstore_rotl(x, n)	(((x) << (n)) | ((x) >> (64 - (n))))
+static inline __u64 __docstore_rotl(__u64 x, int n)
+{
+	return x << n | x >> (64 - n);
+}
 
-#define __docstore_sip_round(v0, v1, v2, v3)				\
-	do {								\
-		(v0) += (v1);						\
-		(v2) += (v3);						\
-		(v1) = __docstore_rotl((v1), 13) ^ (v0);		\
-		(v3) = __docstore_rotl((v3), 16) ^ (v2);		\
-		(v0) = __docstore_rotl((v0), 32);			\
-		(v2) += (v1);						\
-		(v0) += (v3);						\
-		(v1) = __docstore_rotl((v1), 17) ^ (v2);		\
-		(v3) = __docstore_rotl((v3), 21) ^ (v0);		\
-		(v2) = __docstore_rotl((v2), 32);			\
-	} while (0)
+static inline void __docstore_sip_round(__u64 *v)
+{
+	v[0] += v[1];
+	v[2] += v[3];
+	v[1] = __docstore_rotl(v[1], 13) ^ v[0];
+	v[3] = __docstore_rotl(v[3], 16) ^ v[2];
+	v[0] = __docstore_rotl(v[0], 32);
+	v[2] += v[1];
+	v[0] += v[3];
+	v[1] = __docstore_rotl(v[1], 17) ^ v[2];
+	v[3] = __docstore_rotl(v[3], 21) ^ v[0];
+	v[2] = __docstore_rotl(v[2], 32);
+}
 
 /**
  * docstore_map_hash() - SipHash-1-3 of an id, 64 bits
@@ -207,10 +210,12 @@ static inline __u64 docstore_map_hash(const __u64 *key, const void *id,
 				      __u32 len)
 {
 	const __u8 *p = (const __u8 *)id;
-	__u64 v0 = key[0] ^ 0x736f6d6570736575ULL;
-	__u64 v1 = key[1] ^ 0x646f72616e646f6dULL;
-	__u64 v2 = key[0] ^ 0x6c7967656e657261ULL;
-	__u64 v3 = key[1] ^ 0x7465646279746573ULL;
+	__u64 v[4] = {
+		key[0] ^ 0x736f6d6570736575ULL,
+		key[1] ^ 0x646f72616e646f6dULL,
+		key[0] ^ 0x6c7967656e657261ULL,
+		key[1] ^ 0x7465646279746573ULL,
+	};
 	__u64 last = (__u64)len << 56;
 	__u32 i;
 
@@ -221,21 +226,21 @@ static inline __u64 docstore_map_hash(const __u64 *key, const void *id,
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 		m = __builtin_bswap64(m);
 #endif
-		v3 ^= m;
-		__docstore_sip_round(v0, v1, v2, v3);
-		v0 ^= m;
+		v[3] ^= m;
+		__docstore_sip_round(v);
+		v[0] ^= m;
 	}
 	for (; i < len; i++)
 		last |= (__u64)p[i] << (8 * (i & 7));
 
-	v3 ^= last;
-	__docstore_sip_round(v0, v1, v2, v3);
-	v0 ^= last;
-	v2 ^= 0xff;
-	__docstore_sip_round(v0, v1, v2, v3);
-	__docstore_sip_round(v0, v1, v2, v3);
-	__docstore_sip_round(v0, v1, v2, v3);
-	return v0 ^ v1 ^ v2 ^ v3;
+	v[3] ^= last;
+	__docstore_sip_round(v);
+	v[0] ^= last;
+	v[2] ^= 0xff;
+	__docstore_sip_round(v);
+	__docstore_sip_round(v);
+	__docstore_sip_round(v);
+	return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
 #endif /* _UAPI_LINUX_DOCSTORE_MAP_H */
