@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the shell scripts of these tests need of docstore.
+ *
+ *	docstore_helper create STORE [PARTITIONS [MAX_BYTES]]
+ *	docstore_helper remove STORE
+ *	docstore_helper put STORE FIRST COUNT	documents d<FIRST>...
+ *	docstore_helper delete STORE FIRST COUNT
+ *	docstore_helper count STORE		prints the number of documents
+ *	docstore_helper incarnation STORE
+ *	docstore_helper list			prints the names of all stores
+ *	docstore_helper clean			removes what killed tests left
+ *	docstore_helper hold [STORE]		holds it, or the control node,
+ *						open until it is killed
+ *
+ * The exit status is 0, or 1 with the errno's name on stderr.
+ */
+#include "docstore_test.h"
+
+static int result(const char *what, int ret)
+{
+	if (ret >= 0)
+		return 0;
+	fprintf(stderr, "docstore_helper: %s: %s\n", what, strerror(-ret));
+	return 1;
+}
+
+static int change(int control, bool put, const char *name, unsigned int first,
+		  unsigned int count)
+{
+	struct docstore_op op;
+	int fd, property, ret = 0;
+	unsigned int i;
+	char id[16];
+
+	fd = ds_open(control, name, DS_RW);
+	if (fd < 0)
+		return fd;
+	property = ds_prop_id(fd, "n");
+	if (property < 0)
+		return property;
+	for (i = first; i < first + count && !ret; i++) {
+		snprintf(id, sizeof(id), "d%u", i);
+		op = put ? ds_set_s64(id, property, i) : ds_delete(id);
+		ret = ds_one(fd, &op);
+	}
+	close(fd);
+	return ret;
+}
+
+static int with_info(int control, const char *name, bool count)
+{
+	struct docstore_store_info info;
+	int fd, ret;
+
+	fd = ds_open(control, name, DS_READ);
+	if (fd < 0)
+		return fd;
+	ret = ds_store_info(fd, &info);
+	close(fd);
+	if (!ret)
+		printf("%llu\n", (unsigned long long)(count ? info.documents :
+						      info.incarnation));
+	return ret;
+}
+
+static int list(int control, bool clean)
+{
+	struct docstore_store_info stores[16];
+	__u64 cursor = 0;
+	int i, n;
+
+	do {
+		n = ds_list(control, stores, ARRAY_SIZE(stores), &cursor);
+		if (n < 0)
+			return n;
+		for (i = 0; i < n; i++) {
+			const char *name = (const char *)stores[i].name;
+
+			if (!clean)
+				puts(name);
+			else if (!strncmp(name, DS_PREFIX, strlen(DS_PREFIX)))
+				ds_remove(control, name);
+		}
+	} while (cursor);
+	return 0;
+}
+
+static int hold(int control, const char *name)
+{
+	if (name) {
+		int fd = ds_open(control, name, DS_READ);
+
+		if (fd < 0)
+			return fd;
+		close(control);
+	}
+	puts("held");
+	fflush(stdout);
+	for (;;)
+		pause();
+}
+
+int main(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+	const char *name = argc > 2 ? argv[2] : NULL;
+	int control = ds_control();
+
+	if (control < 0)
+		return 1;
+	if (!strcmp(what, "create") && name)
+		return result(what, ds_create(control, name, 0600,
+					      argc > 3 ? atoi(argv[3]) : 0,
+					      argc > 4 ? atoll(argv[4]) : 0));
+	if (!strcmp(what, "remove") && name)
+		return result(what, ds_remove(control, name));
+	if (!strcmp(what, "put") && argc == 5)
+		return result(what, change(control, true, name, atoi(argv[3]),
+					   atoi(argv[4])));
+	if (!strcmp(what, "delete") && argc == 5)
+		return result(what, change(control, false, name, atoi(argv[3]),
+					   atoi(argv[4])));
+	if (!strcmp(what, "count") && name)
+		return result(what, with_info(control, name, true));
+	if (!strcmp(what, "incarnation") && name)
+		return result(what, with_info(control, name, false));
+	if (!strcmp(what, "list"))
+		return result(what, list(control, false));
+	if (!strcmp(what, "clean"))
+		return result(what, list(control, true));
+	if (!strcmp(what, "hold"))
+		return result(what, hold(control, name));
+	fprintf(stderr, "docstore_helper: what is '%s'?\n", what);
+	return 2;
+}
