@@ -124,6 +124,8 @@ int ds_ioctl_store_list(struct ds_session *session, void *data)
 
 	if (arg->flags || arg->store_size < sizeof(info))
 		return -EINVAL;
+	if (arg->store_size > PAGE_SIZE)
+		return -E2BIG;
 	for (arg->count = 0; arg->count < room; arg->count++) {
 		memset(&info, 0, sizeof(info));
 		info.size = sizeof(info);

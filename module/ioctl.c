@@ -176,7 +176,8 @@ int ds_copy_element_in(void *to, size_t size, u64 array, u32 element, u32 number
  * @from: the element
  * @size: of the struct as this kernel knows it
  * @array: address of the array in user space
- * @element: size of an element there
+ * @element: size of an element there, at most a page; what is longer than the
+ *	struct is filled up with zeros
  * @number: which one
  *
  * Return: 0 or -EFAULT.
@@ -185,5 +186,9 @@ int ds_copy_element_out(const void *from, size_t size, u64 array, u32 element, u
 {
 	void __user *to = u64_to_user_ptr(array + (u64)element * number);
 
-	return copy_to_user(to, from, min_t(size_t, size, element)) ? -EFAULT : 0;
+	if (copy_to_user(to, from, min_t(size_t, size, element)))
+		return -EFAULT;
+	if (element > size && clear_user(to + size, element - size))
+		return -EFAULT;
+	return 0;
 }

@@ -126,6 +126,17 @@ static struct ds_part *ds_request_part(struct ds_request *request, struct ds_own
 	return part;
 }
 
+/* About how much an operation adds to its document. */
+static u32 ds_delta_bytes(const struct ds_delta *delta)
+{
+	u32 bytes = 2 * sizeof(u64);
+
+	/* What is longer than a document is refused. */
+	if (delta->code == DOCSTORE_OP_SET && delta->len <= DOCSTORE_MAX_DOCUMENT)
+		bytes += delta->len;
+	return bytes;
+}
+
 /**
  * ds_request_split() - sort the operations by document and partition
  * @request: a request with its deltas, and changes with hash, id, deltas, count
@@ -147,7 +158,7 @@ int ds_request_split(struct ds_request *request, bool atomic)
 		part = ds_request_part(request, ds_store_owned(request->store, change->hash));
 		part->bytes += sizeof(struct docstore_version) + change->id_len;
 		for (j = 0; j < change->count; j++)
-			part->bytes += change->deltas[j].len + 2 * sizeof(u64);
+			part->bytes += ds_delta_bytes(&change->deltas[j]);
 		if (change->state == DS_CHANGE_DONE)
 			continue;
 		part->batch.atomic = atomic;
@@ -263,10 +274,13 @@ static int ds_request_round(struct ds_request *request, bool again, unsigned lon
 	return ds_request_wait(request, timeout);
 }
 
-/* Bring what the parts that found no memory need. */
+/*
+ * Bring what the parts that found no memory need. Return 0 if it is worth trying
+ * again: with more memory, or when some that was retired has become usable.
+ */
 static int ds_request_relieve(struct ds_request *request)
 {
-	bool wait = false;
+	bool wait = false, hope = false;
 	u32 i;
 	int err = 0;
 
@@ -277,15 +291,17 @@ static int ds_request_relieve(struct ds_request *request)
 		if (!part->batch.nomem)
 			continue;
 		one = ds_memory_top_up(part->owned, part->bytes, true);
-		if (one) {
-			err = one;
+		if (!one)
+			hope = true;
+		else if (READ_ONCE(part->owned->partition.waiting))
 			wait = true;
-		}
+		else
+			err = one;
 	}
-	/* The owner has begun the grace period of all that it has retired. */
+	/* Its owner has begun the grace period for all that it has retired. */
 	if (wait)
 		synchronize_rcu();
-	return err;
+	return wait || hope ? 0 : err;
 }
 
 static bool ds_request_nomem(const struct ds_request *request)
@@ -327,7 +343,7 @@ static bool ds_request_settle_canceled(struct ds_request *request)
 int ds_request_run(struct ds_request *request, u32 timeout_ms)
 {
 	unsigned long timeout = timeout_ms ? msecs_to_jiffies(timeout_ms) : MAX_SCHEDULE_TIMEOUT;
-	int tries, err, memory = 0;
+	int tries, err;
 	u32 i;
 
 	for (i = 0; i < request->nparts; i++)
@@ -339,12 +355,12 @@ int ds_request_run(struct ds_request *request, u32 timeout_ms)
 			return ds_request_settle_canceled(request) || tries ? 0 : err;
 		if (!ds_request_nomem(request))
 			return 0;
-		if (tries == DS_REQUEST_TRIES || fatal_signal_pending(current))
+		err = ds_request_relieve(request);
+		if (err || tries == DS_REQUEST_TRIES)
 			break;
-		memory = ds_request_relieve(request);
 	}
 	for (i = 0; i < request->nparts; i++)
 		if (request->parts[i].batch.nomem)
-			ds_part_set_results(&request->parts[i], memory ?: -ENOMEM);
+			ds_part_set_results(&request->parts[i], err ?: -ENOSPC);
 	return 0;
 }

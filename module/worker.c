@@ -131,6 +131,8 @@ void ds_worker_init_owned(struct ds_owned *owned)
 
 static void ds_owned_maintain_later(struct ds_owned *owned)
 {
+	if (delayed_work_pending(&owned->maintain))
+		return;
 	ds_store_get(owned->store);
 	if (!queue_delayed_work(ds_maintain_queue, &owned->maintain, DS_WORKER_IDLE))
 		ds_store_put(owned->store);
@@ -178,8 +180,7 @@ static void ds_owned_commit(struct ds_owned *owned, struct ds_builder *builder,
 		ds_partition_maintain(p, work, true);
 	llist_for_each_entry_safe(part, next, list, node)
 		ds_part_finish(part);
-	if (ds_partition_maintain(p, work, hurry))
-		ds_owned_maintain_later(owned);
+	ds_partition_maintain(p, work, hurry);
 }
 
 /* Work on a partition. Return false if it is not finished. */
@@ -197,8 +198,9 @@ static bool ds_owned_work(struct ds_owned *owned, struct ds_builder *builder)
 		ds_owned_commit(owned, builder, llist_reverse_order(list));
 		cond_resched();
 	}
-	if (test_and_clear_bit(DS_OWNED_MAINTAIN_BIT, &owned->state) &&
-	    ds_partition_maintain(p, DS_WORKER_SLICE, true))
+	if (test_and_clear_bit(DS_OWNED_MAINTAIN_BIT, &owned->state))
+		ds_partition_maintain(p, DS_WORKER_SLICE, true);
+	if (p->waiting)
 		ds_owned_maintain_later(owned);
 	ds_memory_give_back(owned);
 	ds_partition_disown(p);

@@ -458,10 +458,10 @@ static bool ds_partition_bury_some(struct ds_partition *p, u32 work)
  * @hurry: memory is short, or the owner idle: do not wait until there is much
  *	to do
  *
- * Context: the owner, between commits.
- * Return: true if there is more to do later, even if nothing changes.
+ * Context: the owner, between commits. While @waiting is set afterwards, there is
+ * more to do later even if nothing changes.
  */
-bool ds_partition_maintain(struct ds_partition *p, u32 work, bool hurry)
+void ds_partition_maintain(struct ds_partition *p, u32 work, bool hurry)
 {
 	u32 grow = work + DS_MAINTAIN_GROW;
 
@@ -472,7 +472,8 @@ bool ds_partition_maintain(struct ds_partition *p, u32 work, bool hurry)
 	while (grow-- && ds_index_grow(&p->index, p->key))
 		;
 	ds_arena_settle(&p->arena, hurry);
-	return ds_arena_waiting(&p->arena) || p->dying.head || p->buried.head;
+	WRITE_ONCE(p->waiting,
+		   ds_arena_waiting(&p->arena) || p->dying.head || p->buried.head);
 }
 
 /**

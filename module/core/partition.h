@@ -120,6 +120,8 @@ struct ds_tombstones {
  * @floor: no document that had slots and lost them had a higher version
  * @seq: number of the commit going on, 0 between commits
  * @linked: something was linked in this commit
+ * @waiting: there is memory that will be usable after some grace periods. Read
+ *	by anybody
  * @buried: tombstones of which readers may still need the predecessors
  * @dying: those whose grace period goes on
  * @stats: what it has done
@@ -136,6 +138,7 @@ struct ds_partition {
 	u64 floor;
 	u64 seq;
 	bool linked;
+	bool waiting;
 	struct ds_tombstones buried;
 	struct ds_tombstones dying;
 	struct ds_partition_stats stats;
@@ -186,7 +189,7 @@ void ds_partition_begin(struct ds_partition *p, struct ds_builder *builder);
 void ds_partition_apply(struct ds_partition *p, struct ds_batch *batch, u64 now);
 bool ds_partition_publish(struct ds_partition *p);
 void ds_partition_settle(struct ds_partition *p, struct ds_batch *batch, u64 now);
-bool ds_partition_maintain(struct ds_partition *p, u32 work, bool hurry);
+void ds_partition_maintain(struct ds_partition *p, u32 work, bool hurry);
 
 /* For readers, in an RCU read section. */
 const struct docstore_version *ds_partition_visible(const struct ds_partition *p,

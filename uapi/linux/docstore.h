@@ -238,7 +238,9 @@ struct docstore_info {
  * @partitions: over how many partitions the documents are spread, at most
  *	DOCSTORE_MAX_PARTITIONS; 0 for one for each online CPU. Cannot change
  * @max_bytes: limit of the memory it takes, in bytes; 0 for the module's
- *	default. Memory is taken in pieces of 2 MiB for each partition
+ *	default. Memory is taken in pieces of little more than 2 MiB for each
+ *	partition; a limit below what an empty store and one such piece take is
+ *	illegal
  * @name: its name, with a closing NUL: 1 to 63 letters, digits, '.', '_', '-',
  *	the first of them not a '.' or '-'
  *
