@@ -6,6 +6,7 @@
 #include <linux/bitrev.h>
 #include <linux/build_bug.h>
 #include <linux/errno.h>
+#include <linux/log2.h>
 #include <linux/math64.h>
 #include <linux/prefetch.h>
 #include <linux/preempt.h>
