@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The engine, as the tests see it: what module/core offers, some of what it
+ * keeps to itself, and hooks. core_*.c include the files of module/core as they
+ * are and add these.
+ */
+#ifndef _CORE_H
+#define _CORE_H
+
+#include "../../module/core/arena.h"
+#include "../../module/core/document.h"
+#include "../../module/core/index.h"
+#include "../../module/core/partition.h"
+
+void core_setup(void);
+
+/*
+ * Of the arena. The allocation that begins when core_fail_after others have been
+ * made is refused, and so are the core_fail_count - 1 behind it.
+ */
+extern u64 core_fail_after;
+extern u64 core_fail_count;
+extern u64 core_allocs;
+#define CORE_NEVER	(~0ULL)
+
+struct ds_run *core_run_of(const struct ds_arena *arena, u32 ref, struct ds_chunk **chunk);
+u32 core_span_ref(const struct ds_chunk *chunk, const struct ds_run *run);
+u32 *core_run_links(const struct ds_chunk *chunk, const struct ds_run *run);
+u32 core_size_of(struct ds_arena *arena, u32 ref);
+u32 core_class_of(u32 size);
+u32 core_class_size(u32 class);
+u32 core_class_blocks(u32 class);
+u32 core_class_pages(u32 class);
+
+/* Of the index. */
+#define CORE_INDEX_FIRST	16
+#define CORE_INDEX_LOAD		3
+
+u64 core_position(u64 hash);
+u64 core_last_position(u64 position, u32 number, u32 buckets);
+struct docstore_bucket *core_bucket(const struct ds_index *index, u32 number);
+
+#endif /* _CORE_H */

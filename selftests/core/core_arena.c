@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The arena, with allocations that can be refused, and, for AddressSanitizer,
+ * with blocks that nobody may touch while they are free.
+ */
+#define ds_arena_alloc		real_arena_alloc
+#define ds_arena_free		real_arena_free
+#define ds_arena_reclaim	real_arena_reclaim
+
+#include "../../module/core/arena.c"
+
+#undef ds_arena_alloc
+#undef ds_arena_free
+#undef ds_arena_reclaim
+
+#include "core.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(p, size)	((void)(p), (void)(size))
+#define ASAN_UNPOISON_MEMORY_REGION(p, size)	((void)(p), (void)(size))
+#endif
+
+u32 ds_arena_alloc(struct ds_arena *arena, u32 size, bool urgent);
+void ds_arena_free(struct ds_arena *arena, u32 ref);
+bool ds_arena_reclaim(struct ds_arena *arena);
+
+u64 core_fail_after = CORE_NEVER;
+u64 core_fail_count = 1;
+u64 core_allocs;
+
+u32 ds_arena_alloc(struct ds_arena *arena, u32 size, bool urgent)
+{
+	u64 number = core_allocs++;
+	struct ds_chunk *chunk;
+	struct ds_run *run;
+	u32 ref;
+
+	if (number >= core_fail_after && number - core_fail_after < core_fail_count)
+		return 0;
+	ref = real_arena_alloc(arena, size, urgent);
+	if (!ref)
+		return 0;
+	run = ds_run_of(arena, ref, &chunk);
+	if (run->class != DS_CLASS_NONE && run->fresh == 1) {
+		/* A new span: its blocks are free, its links are not blocks. */
+		u32 blocks = ds_classes[run->class].blocks;
+
+		ASAN_POISON_MEMORY_REGION(ds_arena_ptr(arena, ds_span_ref(chunk, run)),
+					  blocks * ds_classes[run->class].size);
+		ASAN_UNPOISON_MEMORY_REGION(ds_run_links(chunk, run), blocks * sizeof(u32));
+	}
+	/* To the byte, though the block is larger. */
+	ASAN_UNPOISON_MEMORY_REGION(ds_arena_ptr(arena, ref), size);
+	return ref;
+}
+
+static void core_poison(struct ds_arena *arena, u32 ref)
+{
+	ASAN_POISON_MEMORY_REGION(ds_arena_ptr(arena, ref), ds_arena_size_of(arena, ref));
+}
+
+void ds_arena_free(struct ds_arena *arena, u32 ref)
+{
+	core_poison(arena, ref);
+	real_arena_free(arena, ref);
+}
+
+bool ds_arena_reclaim(struct ds_arena *arena)
+{
+	u32 i;
+
+	for (i = 0; i < arena->nclosed; i++) {
+		const struct ds_retired *list;
+		u32 ref;
+
+		list = &arena->closed[(arena->first_closed + i) % DS_ARENA_CLOSED];
+		if (!poll_state_synchronize_rcu(list->cookie))
+			break;
+		for (ref = list->head; ref; ref = *ds_arena_link(arena, ref))
+			core_poison(arena, ref);
+	}
+	return real_arena_reclaim(arena);
+}
+
+void core_setup(void)
+{
+	ds_arena_setup();
+}
+
+struct ds_run *core_run_of(const struct ds_arena *arena, u32 ref, struct ds_chunk **chunk)
+{
+	return ds_run_of(arena, ref, chunk);
+}
+
+u32 core_span_ref(const struct ds_chunk *chunk, const struct ds_run *run)
+{
+	return ds_span_ref(chunk, run);
+}
+
+u32 *core_run_links(const struct ds_chunk *chunk, const struct ds_run *run)
+{
+	return ds_run_links(chunk, run);
+}
+
+u32 core_size_of(struct ds_arena *arena, u32 ref)
+{
+	return ds_arena_size_of(arena, ref);
+}
+
+u32 core_class_of(u32 size)
+{
+	return ds_class_of(size);
+}
+
+u32 core_class_size(u32 class)
+{
+	return ds_classes[class].size;
+}
+
+u32 core_class_blocks(u32 class)
+{
+	return ds_classes[class].blocks;
+}
+
+u32 core_class_pages(u32 class)
+{
+	return ds_classes[class].pages;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the tests can do to the kernel that module/core believes to run in.
+ */
+#ifndef _SHIM_H
+#define _SHIM_H
+
+#include <stdbool.h>
+
+/* Out of how many barriers one gives way to another thread; 0 for none. */
+extern unsigned int shim_jitter_rate;
+
+void shim_give_way(void);
+
+static inline void shim_jitter(void)
+{
+	if (__builtin_expect(shim_jitter_rate, 0))
+		shim_give_way();
+}
+
+/*
+ * Warnings end the process, unless they are expected; then they are counted.
+ */
+extern bool shim_expect_warnings;
+extern unsigned int shim_warnings;
+
+void shim_warn(const char *what, const char *file, int line);
+
+/*
+ * Grace periods. By default there is but one thread, and it says when they are
+ * over: no sooner, so that tests see what happens before, and always at the same
+ * step, so that a random test can be run again. With threads, liburcu says it.
+ */
+void shim_rcu_elapse(void);
+void shim_rcu_elapse_to(unsigned long cookie);
+void shim_rcu_threads_begin(void);
+void shim_rcu_threads_end(void);
+
+/* For threads that read. */
+void shim_rcu_register(void);
+void shim_rcu_unregister(void);
+
+#endif /* _SHIM_H */

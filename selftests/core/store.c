@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <string.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_UNPOISON_MEMORY_REGION(p, size)	((void)(p), (void)(size))
+#endif
+
+#include "store.h"
+#include "test.h"
+
+struct ds_chunk *chunk_create(void)
+{
+	struct ds_chunk *chunk = calloc(1, sizeof(*chunk));
+	void *base = aligned_alloc(DS_PAGE_SIZE, DOCSTORE_MAP_CHUNK_SIZE);
+
+	CHECK(chunk && base);
+	/*
+	 * The kernel brings zeroes, so that nothing old gets out by the mapping;
+	 * the engine must not rely on them, since blocks are used again.
+	 */
+	memset(base, 0xdb, DOCSTORE_MAP_CHUNK_SIZE);
+	ds_chunk_init(chunk, base, NULL);
+	return chunk;
+}
+
+void chunk_destroy(struct ds_chunk *chunk)
+{
+	ASAN_UNPOISON_MEMORY_REGION(chunk->base, DOCSTORE_MAP_CHUNK_SIZE);
+	free(chunk->base);
+	free(chunk);
+}
+
+struct store *store_create(u32 max_chunks)
+{
+	struct store *s = calloc(1, sizeof(*s));
+
+	CHECK(s);
+	s->map = aligned_alloc(DS_PAGE_SIZE, DS_PAGE_SIZE);
+	s->chunks = calloc(max_chunks, sizeof(*s->chunks));
+	CHECK(s->map && s->chunks);
+	memset(s->map, 0, DS_PAGE_SIZE);
+	s->key[0] = 0x0706050403020100ULL;
+	s->key[1] = 0x0f0e0d0c0b0a0908ULL;
+	s->now = 1600000000000000000ULL;
+	s->max_chunks = max_chunks;
+	ds_partition_init(&s->p, s->map, s->chunks, max_chunks, s->key);
+	return s;
+}
+
+void store_destroy(struct store *s)
+{
+	struct ds_chunk *chunk;
+	struct llist_node *node;
+
+	while ((chunk = ds_arena_dismantle(&s->p.arena))) {
+		chunk_destroy(chunk);
+		s->brought--;
+	}
+	while ((node = llist_del_first(&s->kept)))
+		chunk_destroy(llist_entry(node, struct ds_chunk, donated));
+	CHECK_EQ(s->brought, 0);
+	free(s->chunks);
+	free(s->map);
+	free(s);
+}
+
+bool store_donate(struct store *s)
+{
+	if (READ_ONCE(s->brought) >= s->max_chunks)
+		return false;
+	__atomic_fetch_add(&s->brought, 1, __ATOMIC_RELAXED);
+	ds_arena_donate(&s->p.arena, chunk_create());
+	return true;
+}
+
+void store_top_up(struct store *s, u64 bytes)
+{
+	u64 pages = DIV_ROUND_UP_ULL(bytes + (bytes >> 3), DS_PAGE_SIZE) + 128;
+
+	while (READ_ONCE(s->p.arena.free_pages) +
+	       (u64)atomic_read(&s->p.arena.ndonated) * DS_CHUNK_PAGES < pages)
+		if (!store_donate(s))
+			break;
+}
+
+void store_give_back(struct store *s)
+{
+	struct ds_chunk *chunk;
+
+	while ((chunk = ds_arena_unwanted(&s->p.arena))) {
+		if (s->keep)
+			llist_add(&chunk->donated, &s->kept);
+		else
+			chunk_destroy(chunk);
+		__atomic_fetch_sub(&s->brought, 1, __ATOMIC_RELAXED);
+	}
+}
+
+void store_quiesce(struct store *s)
+{
+	u32 rounds = 0;
+
+	do {
+		CHECK(rounds++ < 1000000);
+		store_maintain(s, 1024, true);
+		synchronize_rcu();
+	} while (s->p.waiting);
+	store_give_back(s);
+}
+
+u64 store_hash(const struct store *s, const void *id, u32 len)
+{
+	return docstore_map_hash(s->key, id, len);
+}
+
+const struct docstore_version *store_read(const struct store *s, const void *id, u32 len)
+{
+	return ds_partition_read(&s->p, store_hash(s, id, len), id, len);
+}
+
+struct batch *batch_create_for(struct store *s, bool atomic, u32 room)
+{
+	struct batch *b = calloc(1, sizeof(*b));
+
+	CHECK(b);
+	b->changes = calloc(room, sizeof(*b->changes));
+	b->deltas = calloc(room, sizeof(*b->deltas));
+	CHECK(b->changes && b->deltas);
+	b->room = room;
+	b->store = s;
+	b->batch.atomic = atomic;
+	b->last = &b->batch.first;
+	return b;
+}
+
+struct batch *batch_create(struct store *s, bool atomic)
+{
+	return batch_create_for(s, atomic, 64);
+}
+
+void batch_destroy(struct batch *b)
+{
+	u32 i;
+
+	for (i = 0; i < b->nchanges; i++)
+		free((void *)b->changes[i].id);
+	for (i = 0; i < b->ndeltas; i++)
+		free(b->deltas[i].data);
+	free(b->changes);
+	free(b->deltas);
+	free(b);
+}
+
+/*
+ * As the module does it: operations next to each other on one document are one
+ * change; other changes of the batch to the same document hang on the first one.
+ */
+static struct ds_change *batch_change(struct batch *b, const void *id, u32 id_len)
+{
+	struct ds_change *change = b->nchanges ? &b->changes[b->nchanges - 1] : NULL;
+	struct ds_change *first;
+	u8 *copy;
+
+	if (change && change->id_len == id_len && !memcmp(change->id, id, id_len))
+		return change;
+
+	/* To the byte, so that AddressSanitizer sees what is read behind it. */
+	copy = malloc(id_len);
+	CHECK(copy);
+	memcpy(copy, id, id_len);
+	CHECK(b->nchanges < b->room);
+	change = &b->changes[b->nchanges++];
+	change->id = copy;
+	change->id_len = id_len;
+	change->hash = store_hash(b->store, id, id_len);
+	change->deltas = &b->deltas[b->ndeltas];
+	b->bytes += sizeof(struct docstore_version) + id_len;
+	for (first = b->batch.first; first; first = first->next)
+		if (first->id_len == id_len && !memcmp(first->id, id, id_len))
+			break;
+	if (first) {
+		change->state = DS_CHANGE_DONE;
+		while (first->more)
+			first = first->more;
+		first->more = change;
+	} else {
+		*b->last = change;
+		b->last = &change->next;
+	}
+	return change;
+}
+
+struct ds_delta *batch_op(struct batch *b, const void *id, u32 id_len, u8 code)
+{
+	struct ds_change *change = batch_change(b, id, id_len);
+	struct ds_delta *delta;
+
+	CHECK(b->ndeltas < b->room);
+	delta = &b->deltas[b->ndeltas++];
+	change->count++;
+	delta->code = code;
+	b->bytes += 2 * sizeof(u64);
+	return delta;
+}
+
+static struct ds_delta *op_make(struct batch *b, const char *id, u8 code)
+{
+	return batch_op(b, id, strlen(id), code);
+}
+
+struct ds_delta *op_get(struct batch *b, const char *id, u32 property, u32 room)
+{
+	struct ds_delta *delta = op_make(b, id, DOCSTORE_OP_GET);
+
+	delta->property = property;
+	delta->len = room;
+	delta->data = malloc(room);
+	CHECK(delta->data);
+	return delta;
+}
+
+struct ds_delta *op_set_number(struct batch *b, const char *id, u32 property, u8 type,
+			       u64 number)
+{
+	struct ds_delta *delta = op_make(b, id, DOCSTORE_OP_SET);
+
+	delta->property = property;
+	delta->type = type;
+	delta->number = number;
+	return delta;
+}
+
+struct ds_delta *op_set_data(struct batch *b, const char *id, u32 property, u8 type,
+			     const void *data, u32 len)
+{
+	struct ds_delta *delta = op_make(b, id, DOCSTORE_OP_SET);
+
+	delta->property = property;
+	delta->type = type;
+	delta->len = len;
+	b->bytes += len;
+	if (!len)
+		return delta;
+	delta->data = malloc(len);
+	CHECK(delta->data);
+	memcpy(delta->data, data, len);
+	return delta;
+}
+
+struct ds_delta *op_unset(struct batch *b, const char *id, u32 property)
+{
+	struct ds_delta *delta = op_make(b, id, DOCSTORE_OP_UNSET);
+
+	delta->property = property;
+	return delta;
+}
+
+struct ds_delta *op_add(struct batch *b, const char *id, u32 property, s64 number)
+{
+	struct ds_delta *delta = op_make(b, id, DOCSTORE_OP_ADD);
+
+	delta->property = property;
+	delta->type = DOCSTORE_TYPE_S64;
+	delta->number = number;
+	return delta;
+}
+
+struct ds_delta *op_delete(struct batch *b, const char *id)
+{
+	return op_make(b, id, DOCSTORE_OP_DELETE);
+}
+
+struct ds_delta *op_touch(struct batch *b, const char *id, u64 version)
+{
+	struct ds_delta *delta = op_make(b, id, DOCSTORE_OP_TOUCH);
+
+	delta->number = version;
+	return delta;
+}
+
+struct ds_delta *op_set_type(struct batch *b, const char *id, u32 type)
+{
+	struct ds_delta *delta = op_make(b, id, DOCSTORE_OP_SET_TYPE);
+
+	delta->property = type;
+	return delta;
+}
+
+void store_begin(struct store *s)
+{
+	ds_partition_own(&s->p);
+	ds_partition_begin(&s->p, &s->builder);
+	s->now += 1000000000;
+}
+
+void store_apply(struct store *s, struct batch *b)
+{
+	ds_partition_apply(&s->p, &b->batch, s->now);
+}
+
+bool store_publish(struct store *s)
+{
+	bool any = ds_partition_publish(&s->p);
+
+	ds_partition_disown(&s->p);
+	return any;
+}
+
+void store_settle(struct store *s, struct batch *b)
+{
+	ds_partition_own(&s->p);
+	ds_partition_settle(&s->p, &b->batch, s->now);
+	ds_partition_disown(&s->p);
+}
+
+void store_maintain(struct store *s, u32 work, bool hurry)
+{
+	ds_partition_own(&s->p);
+	ds_partition_maintain(&s->p, work, hurry);
+	ds_partition_disown(&s->p);
+}
+
+void store_commit(struct store *s, struct batch *b)
+{
+	store_top_up(s, b->bytes);
+	store_begin(s);
+	store_apply(s, b);
+	store_publish(s);
+	store_settle(s, b);
+	store_maintain(s, b->nchanges, b->batch.nomem);
+	store_give_back(s);
+}
+
+void store_run(struct store *s, struct batch *b)
+{
+	u32 i;
+
+	store_commit(s, b);
+	CHECK(!b->batch.nomem && !b->batch.refused);
+	for (i = 0; i < b->ndeltas; i++)
+		CHECK_EQ(b->deltas[i].result, 0);
+	batch_destroy(b);
+}

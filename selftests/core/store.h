@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * One partition with what the module would give it: memory, an owner's commits,
+ * batches of operations.
+ */
+#ifndef _STORE_H
+#define _STORE_H
+
+#include <linux/rcupdate.h>
+
+#include "core.h"
+
+/**
+ * struct store - a partition and its surroundings
+ * @p: the partition
+ * @map: its page
+ * @chunks: its chunks
+ * @builder: where versions are built
+ * @key: the hash key
+ * @now: the time, which goes on with every commit
+ * @max_chunks: how many chunks it may have at once
+ * @brought: how many it has
+ * @keep: chunks given back are kept readable until the end
+ * @kept: those
+ */
+struct store {
+	struct ds_partition p;
+	struct docstore_map_partition *map;
+	struct ds_chunk **chunks;
+	struct ds_builder builder;
+	u64 key[2];
+	u64 now;
+	u32 max_chunks;
+	u32 brought;
+	bool keep;
+	struct llist_head kept;
+};
+
+struct ds_chunk *chunk_create(void);
+void chunk_destroy(struct ds_chunk *chunk);
+
+struct store *store_create(u32 max_chunks);
+void store_destroy(struct store *s);
+bool store_donate(struct store *s);
+/* Bring chunks as the module does before a batch of so many bytes. */
+void store_top_up(struct store *s, u64 bytes);
+void store_give_back(struct store *s);
+/* Maintain until nothing is left to do, grace periods passing meanwhile. */
+void store_quiesce(struct store *s);
+
+u64 store_hash(const struct store *s, const void *id, u32 len);
+/* The version visible now, for as long as the caller's read section lasts. */
+const struct docstore_version *store_read(const struct store *s, const void *id, u32 len);
+
+/**
+ * struct batch - a batch under construction, with copies of its ids and values
+ * @batch: what the partition gets
+ * @store: for which store
+ * @last: end of the list of documents
+ * @room: for how many operations there is room
+ * @nchanges: number of changes
+ * @ndeltas: number of operations
+ * @bytes: memory that it needs, about
+ * @changes: the changes
+ * @deltas: the operations
+ */
+struct batch {
+	struct ds_batch batch;
+	struct store *store;
+	struct ds_change **last;
+	u32 room;
+	u32 nchanges;
+	u32 ndeltas;
+	u64 bytes;
+	struct ds_change *changes;
+	struct ds_delta *deltas;
+};
+
+struct batch *batch_create(struct store *s, bool atomic);
+struct batch *batch_create_for(struct store *s, bool atomic, u32 room);
+void batch_destroy(struct batch *b);
+struct ds_delta *batch_op(struct batch *b, const void *id, u32 id_len, u8 code);
+
+/* Operations on documents whose ids are C strings. */
+struct ds_delta *op_get(struct batch *b, const char *id, u32 property, u32 room);
+struct ds_delta *op_set_number(struct batch *b, const char *id, u32 property, u8 type,
+			       u64 number);
+struct ds_delta *op_set_data(struct batch *b, const char *id, u32 property, u8 type,
+			     const void *data, u32 len);
+struct ds_delta *op_unset(struct batch *b, const char *id, u32 property);
+struct ds_delta *op_add(struct batch *b, const char *id, u32 property, s64 number);
+struct ds_delta *op_delete(struct batch *b, const char *id);
+struct ds_delta *op_touch(struct batch *b, const char *id, u64 version);
+struct ds_delta *op_set_type(struct batch *b, const char *id, u32 type);
+
+/* The steps of a commit, and all of them with one batch. */
+void store_begin(struct store *s);
+void store_apply(struct store *s, struct batch *b);
+bool store_publish(struct store *s);
+void store_settle(struct store *s, struct batch *b);
+void store_maintain(struct store *s, u32 work, bool hurry);
+void store_commit(struct store *s, struct batch *b);
+/* And a batch gone afterwards, which must have succeeded. */
+void store_run(struct store *s, struct batch *b);
+
+/*
+ * Walk over everything the partition has and end the test if something is not as
+ * it must be between commits.
+ */
+void store_validate(struct store *s);
+void arena_validate(struct ds_arena *arena);
+
+#endif /* _STORE_H */
