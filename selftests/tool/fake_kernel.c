@@ -371,7 +371,7 @@ static int check_op(const struct store *store, const struct docstore_op *op)
 		return op->type != DOCSTORE_TYPE_S64 || !op->property ? -EINVAL : 0;
 	case DOCSTORE_OP_TOUCH:
 		if (op->property || (op->type == DOCSTORE_TYPE_NONE ? op->value != 0 :
-				     op->type != DOCSTORE_TYPE_U64))
+				     op->type != DOCSTORE_TYPE_U64) || op->value > 1ULL << 62)
 			return -EINVAL;
 		return 0;
 	case DOCSTORE_OP_UNSET:

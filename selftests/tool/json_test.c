@@ -317,7 +317,7 @@ static const struct {
 	  "\"$bytes:X3ZlcnNpb24=\":4,\"$bytes:JGJ5dGVzOg==\":5,\"$bytes\":6,\"_\":7}", "n", NULL },
 	{ "{\"_id\":\"k\",\"_version\":1,\"a\\u0000b\":1,\"a\":2}", "k", NULL },
 	{ "{\"_id\":\"d\",\"a\":1,\"b\":2,\"a\":3}", "d", "{\"_id\":\"d\",\"_version\":1,\"a\":3,\"b\":2}" },
-	{ "{\"_id\":\"v\",\"_version\":18446744073709551615}", "v", NULL },
+	{ "{\"_id\":\"v\",\"_version\":4611686018427387904}", "v", NULL },
 	{ "{\"_id\":\"\\u00e9\",\"_version\":1}", "\xc3\xa9", "{\"_id\":\"\xc3\xa9\",\"_version\":1}" },
 	{ "{}", NULL, NULL },
 	{ "[]", NULL, NULL },
@@ -330,6 +330,7 @@ static const struct {
 	{ "{\"_id\":\"a\",\"_type\":\"\"}", NULL, NULL },
 	{ "{\"_id\":\"a\",\"_version\":0}", NULL, NULL },
 	{ "{\"_id\":\"a\",\"_version\":-1}", NULL, NULL },
+	{ "{\"_id\":\"a\",\"_version\":4611686018427387905}", NULL, NULL },
 	{ "{\"_id\":\"a\",\"_version\":\"1\"}", NULL, NULL },
 	{ "{\"_id\":\"a\",\"\":1}", NULL, NULL },
 	{ "{\"_id\":\"a\",\"$bytes:\":1}", NULL, NULL },
@@ -505,7 +506,7 @@ static int draw_document(struct ds_store *store, struct buf *pool)
 		id = keep(pool, DOCSTORE_MAX_ID);
 	} while (!id.len);
 	opts.type = below(2) ? keep(pool, DOCSTORE_MAX_NAME) : ds_mem("", 0);
-	opts.min_version = below(3) ? 0 : draw() >> (1 + below(63));
+	opts.min_version = below(3) ? 0 : draw() >> (2 + below(62));
 	for (i = 0; i < count; i++) {
 		do {
 			props[i].name = keep(pool, DOCSTORE_MAX_NAME);

@@ -260,7 +260,7 @@ static bool find_seen(struct import *im, struct ds_str id, unsigned int *place)
 	return false;
 }
 
-static int add_document(struct import *im, const struct json_document *doc)
+static int add_document(struct import *im, const struct json_document *doc, size_t len)
 {
 	struct ds_write_opts opts = {
 		.size = sizeof(opts),
@@ -271,7 +271,8 @@ static int add_document(struct import *im, const struct json_document *doc)
 	unsigned int place;
 	int op, code;
 
-	if (im->count == BATCH_DOCUMENTS || ds_batch_bytes(im->batch) > BATCH_BYTES ||
+	/* No value is longer than its line. */
+	if (im->count == BATCH_DOCUMENTS || ds_batch_bytes(im->batch) + len > BATCH_BYTES ||
 	    ds_batch_count(im->batch) + doc->count > BATCH_OPS ||
 	    find_seen(im, doc->id, &place)) {
 		code = flush(im);
@@ -306,7 +307,7 @@ static int import_line(struct import *im, struct ds_str line)
 			 im->id_field);
 		return bad_line(im, im->lines.number, doc.id, BAD_DATA, what);
 	}
-	return add_document(im, &doc);
+	return add_document(im, &doc, line.len);
 }
 
 static int import_lines(struct import *im)

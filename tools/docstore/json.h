@@ -39,6 +39,11 @@
 
 #include "text.h"
 
+/* The highest version number that a document can be restored with. */
+#ifndef DOCSTORE_MAX_VERSION
+#define DOCSTORE_MAX_VERSION	(1ULL << 62)
+#endif
+
 /* How deep arrays and objects may be nested. */
 #define JSON_DEPTH	256
 

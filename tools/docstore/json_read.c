@@ -484,8 +484,8 @@ static bool take_version(struct json_reader *r, const unsigned char *from,
 			 const struct ds_value *value, uint64_t *version)
 {
 	if ((value->type != DOCSTORE_TYPE_S64 && value->type != DOCSTORE_TYPE_U64) ||
-	    (value->type == DOCSTORE_TYPE_S64 && value->s64 < 1))
-		return json_fail(r, from, "_version is an integer from 1");
+	    !value->u64 || value->u64 > DOCSTORE_MAX_VERSION)
+		return json_fail(r, from, "_version is an integer from 1 to 2^62");
 	*version = value->u64;
 	return true;
 }

@@ -156,11 +156,20 @@ static int next_op(struct ds_batch *batch, unsigned int code, struct ds_str id,
 	return 0;
 }
 
+/* What the kernel keeps for an operation: its value, or room for its answer. */
+static size_t payload(const struct docstore_op *op)
+{
+	if (op->code == DOCSTORE_OP_GET && op->value_len > DOCSTORE_MAX_DOCUMENT)
+		return DOCSTORE_MAX_DOCUMENT;
+	return op->value_len;
+}
+
 static int commit(struct ds_batch *batch, const struct docstore_op *op)
 {
-	batch->bytes += op->id_len;
-	if (op->code == DOCSTORE_OP_SET)
-		batch->bytes += op->value_len;
+	/* The kernel takes the same id only once when it is at the same place. */
+	if (!batch->count || op->id != op[-1].id)
+		batch->bytes += op->id_len;
+	batch->bytes += payload(op);
 	return (int)batch->count++;
 }
 
@@ -391,11 +400,6 @@ static int compare_order(const void *pa, const void *pb)
 	return a->i < b->i ? -1 : a->i > b->i;
 }
 
-static size_t op_bytes(const struct docstore_op *op)
-{
-	return op->id_len + (op->code == DOCSTORE_OP_SET ? (size_t)op->value_len : 0);
-}
-
 /*
  * How many operations from @i on go into one submit: whole documents only, and
  * at least one document, even if that is too big and will be refused.
@@ -411,7 +415,8 @@ static unsigned int piece(const struct ds_batch *batch, const struct docstore_op
 		size_t more = 0;
 
 		do {
-			more += op_bytes(&ops[next++]);
+			more += ops[next].id_len + payload(&ops[next]);
+			next++;
 		} while (next < batch->count && !compare_ids(&ops[next], &ops[end]));
 		if (end > i && (next - i > batch->store->max_ops ||
 				bytes + more > batch->store->max_batch))

@@ -893,7 +893,7 @@ const struct docstore_op *ds_batch_op(const struct ds_batch *batch, int op);
 unsigned int ds_batch_count(const struct ds_batch *batch);
 
 /**
- * ds_batch_bytes() - bytes of ids and values
+ * ds_batch_bytes() - bytes of ids and values, and room for what it reads
  * @batch: the batch
  *
  * Return: their number, as the kernel counts it for its limit.
