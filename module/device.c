@@ -31,7 +31,7 @@ static int ds_file_release(struct inode *inode, struct file *file)
 	struct ds_session *session = file->private_data;
 
 	if (session->store)
-		ds_store_put(session->store);
+		ds_store_close(session->store);
 	kfree(session);
 	return 0;
 }

@@ -23,7 +23,7 @@
  * batch needs can only be guessed, since blocks have size classes and documents
  * have properties that the batch does not mention.
  */
-#define DS_MEMORY_LOW		128
+#define DS_MEMORY_LOW		64
 
 /**
  * ds_memory_piece() - how much of a store's limit one chunk takes

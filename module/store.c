@@ -136,6 +136,28 @@ void ds_store_put(struct ds_store *store)
 	kref_put(&store->ref, ds_store_release);
 }
 
+/* What still goes on in a store that was removed need not be waited for. */
+static void ds_store_rest(struct ds_store *store)
+{
+	u32 i;
+
+	for (i = 0; i < store->npartitions; i++)
+		ds_worker_rest(store->owned[i]);
+}
+
+/**
+ * ds_store_close() - let go of a store that was open
+ * @store: the store
+ *
+ * Context: may sleep.
+ */
+void ds_store_close(struct ds_store *store)
+{
+	if (READ_ONCE(store->removed))
+		ds_store_rest(store);
+	ds_store_put(store);
+}
+
 static u64 ds_store_default_bytes(void)
 {
 	return div_u64((u64)totalram_pages() << PAGE_SHIFT, 100) * min(memory_percent, 100U);
@@ -270,12 +292,13 @@ int ds_store_remove(const char *name)
 	else if (!uid_eq(current_fsuid(), store->uid) && !capable(CAP_SYS_ADMIN))
 		err = -EPERM;
 	if (!err) {
-		list_del_init(&store->node);
+		list_del(&store->node);
 		ds_stores_number--;
+		WRITE_ONCE(store->removed, true);
 	}
 	mutex_unlock(&ds_stores_lock);
 	if (!err)
-		ds_store_put(store);
+		ds_store_close(store);
 	return err;
 }
 
@@ -420,7 +443,8 @@ void ds_stores_exit(void)
 	ds_stores_number = 0;
 	mutex_unlock(&ds_stores_lock);
 	list_for_each_entry_safe(store, next, &stores, node) {
-		list_del_init(&store->node);
+		list_del(&store->node);
+		ds_store_rest(store);
 		ds_store_put(store);
 	}
 	wait_var_event(&ds_stores_alive, !atomic_read(&ds_stores_alive));

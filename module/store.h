@@ -63,7 +63,8 @@ struct ds_store_stats {
 /**
  * struct ds_store - a store
  * @ref: held by the table of stores, open descriptors, requests, and owners
- * @node: in the table of stores, under its lock; empty once it was removed
+ * @node: in the table of stores, under its lock, unless it was removed
+ * @removed: it has no name any more; set once
  * @name: its name; as all up to @key, it does not change
  * @uid: its owner
  * @gid: its group
@@ -81,6 +82,7 @@ struct ds_store_stats {
 struct ds_store {
 	struct kref ref;
 	struct list_head node;
+	bool removed;
 	char name[DOCSTORE_STORE_NAME_SIZE];
 	kuid_t uid;
 	kgid_t gid;
@@ -111,6 +113,7 @@ static inline void ds_store_get(struct ds_store *store)
 }
 
 void ds_store_put(struct ds_store *store);
+void ds_store_close(struct ds_store *store);
 bool ds_store_charge(struct ds_store *store, size_t bytes);
 void ds_store_uncharge(struct ds_store *store, size_t bytes);
 

@@ -138,6 +138,20 @@ static void ds_owned_maintain_later(struct ds_owned *owned)
 		ds_store_put(owned->store);
 }
 
+/**
+ * ds_worker_rest() - don't clean up a partition that nobody will use again
+ * @owned: the partition
+ *
+ * If somebody does use it, it is cleaned up again after that.
+ *
+ * Context: any; the caller holds the store.
+ */
+void ds_worker_rest(struct ds_owned *owned)
+{
+	if (cancel_delayed_work(&owned->maintain))
+		ds_store_put(owned->store);
+}
+
 /*
  * The module stays while a partition holds documents, even when nobody has the
  * store open.

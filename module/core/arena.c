@@ -53,7 +53,10 @@ static void ds_class_setup(struct ds_class *class, u32 size)
 
 	class->size = size;
 	class->inverse = DIV_ROUND_UP_ULL(1ULL << 32, size);
-	/* The shortest run that wastes at most 1/32, or that wastes least. */
+	/*
+	 * The shortest run that wastes at most 1/16, or that wastes least: of
+	 * most classes there is one run that is half empty.
+	 */
 	for (pages = 1; pages <= DS_RUN_MAX_PAGES; pages++) {
 		u32 bytes = pages << DS_PAGE_SHIFT;
 		u32 blocks = bytes / (size + sizeof(u32));
@@ -67,7 +70,7 @@ static void ds_class_setup(struct ds_class *class, u32 size)
 			class->pages = pages;
 			class->blocks = blocks;
 		}
-		if (waste <= 1024 / 32)
+		if (waste <= 1024 / 16)
 			break;
 	}
 }
