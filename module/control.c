@@ -20,6 +20,8 @@
  * ds_ioctl_info() - DOCSTORE_INFO
  * @session: the caller's session
  * @data: struct docstore_info
+ *
+ * Return: 0 or -EINVAL.
  */
 int ds_ioctl_info(struct ds_session *session, void *data)
 {
@@ -61,6 +63,8 @@ static bool ds_name_legal(const u8 *name)
  * ds_ioctl_store_create() - DOCSTORE_STORE_CREATE
  * @session: the caller's session
  * @data: struct docstore_store_create
+ *
+ * Return: 0, -EEXIST, -EINVAL, -ENOMEM or -ENOSPC.
  */
 int ds_ioctl_store_create(struct ds_session *session, void *data)
 {
@@ -76,6 +80,8 @@ int ds_ioctl_store_create(struct ds_session *session, void *data)
  * ds_ioctl_store_open() - DOCSTORE_STORE_OPEN
  * @session: the caller's session
  * @data: struct docstore_store_open
+ *
+ * Return: the new descriptor, -EACCES, -EINVAL, -EMFILE, -ENOENT or -ENOMEM.
  */
 int ds_ioctl_store_open(struct ds_session *session, void *data)
 {
@@ -100,6 +106,8 @@ int ds_ioctl_store_open(struct ds_session *session, void *data)
  * ds_ioctl_store_remove() - DOCSTORE_STORE_REMOVE
  * @session: the caller's session
  * @data: struct docstore_store_remove
+ *
+ * Return: 0, -EINVAL, -ENOENT or -EPERM.
  */
 int ds_ioctl_store_remove(struct ds_session *session, void *data)
 {
@@ -114,6 +122,8 @@ int ds_ioctl_store_remove(struct ds_session *session, void *data)
  * ds_ioctl_store_list() - DOCSTORE_STORE_LIST
  * @session: the caller's session
  * @data: struct docstore_store_list
+ *
+ * Return: 0, -E2BIG, -EFAULT or -EINVAL.
  */
 int ds_ioctl_store_list(struct ds_session *session, void *data)
 {
@@ -149,6 +159,8 @@ int ds_ioctl_store_list(struct ds_session *session, void *data)
  * ds_ioctl_store_info() - DOCSTORE_STORE_INFO
  * @session: the caller's session
  * @data: struct docstore_store_info
+ *
+ * Return: 0 or -EINVAL.
  */
 int ds_ioctl_store_info(struct ds_session *session, void *data)
 {

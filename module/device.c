@@ -105,6 +105,8 @@ static struct miscdevice ds_device = {
 
 /**
  * ds_device_init() - make /dev/docstore appear
+ *
+ * Return: 0 or a negative errno.
  */
 int ds_device_init(void)
 {

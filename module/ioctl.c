@@ -110,6 +110,8 @@ static const struct ds_ioctl_op *ds_ioctl_find(const struct ds_session *session,
  * @session: the file's session
  * @cmd: the operation
  * @arg: address of its argument in user space
+ *
+ * Return: what the operation returns: 0, a descriptor, or a negative errno.
  */
 long ds_ioctl(struct ds_session *session, unsigned int cmd, unsigned long arg)
 {

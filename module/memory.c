@@ -27,6 +27,8 @@
 
 /**
  * ds_memory_piece() - how much of a store's limit one chunk takes
+ *
+ * Return: bytes.
  */
 size_t ds_memory_piece(void)
 {

@@ -64,6 +64,8 @@ static const struct rhashtable_params ds_names_params = {
 /**
  * ds_names_init() - prepare an empty table
  * @names: the table
+ *
+ * Return: 0 or a negative errno.
  */
 int ds_names_init(struct ds_names *names)
 {
@@ -165,6 +167,8 @@ static int ds_intern_one(struct ds_store *store, struct docstore_name *item, boo
  * ds_ioctl_intern() - DOCSTORE_INTERN
  * @session: the caller's session
  * @data: struct docstore_intern
+ *
+ * Return: 0, -E2BIG, -EBADF, -EFAULT, -EINVAL, -ENAMETOOLONG, -ENOMEM or -ENOSPC.
  */
 int ds_ioctl_intern(struct ds_session *session, void *data)
 {
@@ -222,6 +226,8 @@ static int ds_names_put(const struct ds_name *name, struct docstore_names *arg)
  * ds_ioctl_names() - DOCSTORE_NAMES
  * @session: the caller's session
  * @data: struct docstore_names
+ *
+ * Return: 0, -EFAULT or -EINVAL.
  */
 int ds_ioctl_names(struct ds_session *session, void *data)
 {

@@ -36,6 +36,8 @@ void ds_names_destroy(struct ds_names *names);
  * ds_names_valid() - was this id given to a name
  * @names: the names
  * @id: the id; 0 is none
+ *
+ * Return: true if it was.
  */
 static inline bool ds_names_valid(const struct ds_names *names, u32 id)
 {

@@ -88,6 +88,8 @@ static int ds_read_copy(const struct ds_store *store, const struct ds_id *id,
  * ds_ioctl_read() - DOCSTORE_READ
  * @session: the caller's session
  * @data: struct docstore_read
+ *
+ * Return: 0, -EFAULT, -EINVAL, -ENAMETOOLONG, -ENODATA, -ENOENT or -ENOMEM.
  */
 int ds_ioctl_read(struct ds_session *session, void *data)
 {
@@ -241,6 +243,8 @@ static int ds_read_items(const struct ds_store *store, struct docstore_read_many
  * ds_ioctl_read_many() - DOCSTORE_READ_MANY
  * @session: the caller's session
  * @data: struct docstore_read_many
+ *
+ * Return: 0, -E2BIG, -EFAULT, -EINTR, -EINVAL or -ENOMEM.
  */
 int ds_ioctl_read_many(struct ds_session *session, void *data)
 {

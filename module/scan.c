@@ -174,6 +174,8 @@ static int ds_scanner_run(struct ds_scanner *s, u32 piece)
  * ds_ioctl_scan() - DOCSTORE_SCAN
  * @session: the caller's session
  * @data: struct docstore_scan
+ *
+ * Return: 0, -EFAULT, -EINTR, -EINVAL, -ENAMETOOLONG or -ENOMEM.
  */
 int ds_ioctl_scan(struct ds_session *session, void *data)
 {

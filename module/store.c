@@ -260,6 +260,8 @@ static int ds_stores_insert(struct ds_store *store)
 /**
  * ds_store_create() - make a store and give it a name
  * @arg: what the caller asks for, with a name that was checked
+ *
+ * Return: 0, -EEXIST, -EINVAL, -ENOMEM or -ENOSPC.
  */
 int ds_store_create(const struct docstore_store_create *arg)
 {
@@ -400,6 +402,8 @@ int ds_stores_list(u64 cursor, struct docstore_store_info *info)
 
 /**
  * ds_stores_count() - how many stores there are
+ *
+ * Return: their number.
  */
 u32 ds_stores_count(void)
 {
@@ -408,6 +412,8 @@ u32 ds_stores_count(void)
 
 /**
  * ds_stores_max() - how many stores there may be
+ *
+ * Return: their number.
  */
 u32 ds_stores_max(void)
 {
@@ -416,6 +422,8 @@ u32 ds_stores_max(void)
 
 /**
  * ds_stores_init() - make the default store
+ *
+ * Return: 0 or a negative errno.
  */
 int ds_stores_init(void)
 {

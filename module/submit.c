@@ -287,6 +287,8 @@ out:
  * ds_ioctl_submit() - DOCSTORE_SUBMIT
  * @session: the caller's session
  * @data: struct docstore_submit
+ *
+ * Return: 0 if the batch was carried out or refused as a whole, or a negative errno.
  */
 int ds_ioctl_submit(struct ds_session *session, void *data)
 {

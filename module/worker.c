@@ -366,6 +366,8 @@ static int ds_worker_offline(unsigned int cpu)
 
 /**
  * ds_workers_count() - how many workers there are
+ *
+ * Return: their number.
  */
 u32 ds_workers_count(void)
 {
@@ -379,6 +381,8 @@ u32 ds_workers_count(void)
 
 /**
  * ds_workers_init() - start the workers
+ *
+ * Return: 0 or a negative errno.
  */
 int ds_workers_init(void)
 {

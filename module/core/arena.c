@@ -477,6 +477,7 @@ void ds_arena_free(struct ds_arena *arena, u32 ref)
  * the block. ds_arena_retire() needs it for itself.
  *
  * Context: the owner.
+ * Return: where the link is.
  */
 u32 *ds_arena_link(struct ds_arena *arena, u32 ref)
 {
@@ -623,6 +624,7 @@ void ds_arena_settle(struct ds_arena *arena, bool hurry)
  * @arena: the arena
  *
  * Context: the owner.
+ * Return: true if there are.
  */
 bool ds_arena_waiting(const struct ds_arena *arena)
 {

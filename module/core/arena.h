@@ -178,6 +178,7 @@ struct ds_arena {
  * Context: the owner, or within an RCU read section that began before the ref
  * was read. The ref itself is the pairing: a reader that got it by an acquire
  * load, or by an address dependency, sees the chunk that holds it.
+ * Return: its address.
  */
 static inline void *ds_arena_ptr(const struct ds_arena *arena, u32 ref)
 {

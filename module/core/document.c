@@ -62,6 +62,8 @@ static u64 ds_layout_set(const struct docstore_version *v, const struct ds_layou
 /**
  * ds_version_id() - the id of a version's document
  * @v: the version
+ *
+ * Return: its first byte; @v->id_len says how many there are.
  */
 const u8 *ds_version_id(const struct docstore_version *v)
 {
@@ -76,6 +78,8 @@ const u8 *ds_version_id(const struct docstore_version *v)
  * @v: the version
  * @id: the document's id
  * @id_len: its length
+ *
+ * Return: true if it is.
  */
 bool ds_version_is(const struct docstore_version *v, const u8 *id, u8 id_len)
 {
@@ -128,6 +132,8 @@ u32 ds_version_copy(const struct docstore_version *v, void *to, u32 room)
 /**
  * ds_version_ids_size() - how large a version is without its properties
  * @v: the version
+ *
+ * Return: bytes that ds_version_copy_ids() writes.
  */
 u32 ds_version_ids_size(const struct docstore_version *v)
 {

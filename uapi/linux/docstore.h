@@ -38,39 +38,39 @@
  * errno; operations inside DOCSTORE_SUBMIT and DOCSTORE_READ_MANY carry the
  * same numbers, negative, in their result fields.
  *
- * ========== ================================================================
- * E2BIG      a struct is longer than the kernel knows, and its tail is not
- *            zero; or a batch has more operations or bytes than one may have
- * EACCES     the mode of the store does not allow what was asked
- * EBADF      the descriptor was not opened for writing
- * ECANCELED  the operation was not carried out, because another one on the
- *            same document or in the same atomic batch failed, or a signal or
- *            a timeout came first
- * EDOM       add: the property is there, but it is not an s64
- * EEXIST     a store of this name exists; or the document exists and the
- *            operation asked that it must not
- * EFAULT     a pointer does not point at memory of the caller
- * EFBIG      the document would have too many properties or be too large, or
- *            a value is too large
- * EINTR      a signal came before anything was done
- * EINVAL     a field has a value that it may not have: an unknown flag or
- *            operation, a reserved field that is not zero, a struct that is
- *            too short, an id of length 0, a property id that was never given
- *            out, an illegal store name
- * EMFILE     the process has too many open files
+ * ============ ==============================================================
+ * E2BIG        a struct is longer than the kernel knows, and its tail is not
+ *              zero; or a batch has more operations or bytes than one may have
+ * EACCES       the mode of the store does not allow what was asked
+ * EBADF        the descriptor was not opened for writing
+ * ECANCELED    the operation was not carried out, because another one on the
+ *              same document or in the same atomic batch failed, or a signal or
+ *              a timeout came first
+ * EDOM         add: the property is there, but it is not an s64
+ * EEXIST       a store of this name exists; or the document exists and the
+ *              operation asked that it must not
+ * EFAULT       a pointer does not point at memory of the caller
+ * EFBIG        the document would have too many properties or be too large, or
+ *              a value is too large
+ * EINTR        a signal came before anything was done
+ * EINVAL       a field has a value that it may not have: an unknown flag or
+ *              operation, a reserved field that is not zero, a struct that is
+ *              too short, an id of length 0, a property id that was never given
+ *              out, an illegal store name
+ * EMFILE       the process has too many open files
  * ENAMETOOLONG an id, a property name or a store name is too long
- * ENODATA    the document has no such property
- * ENOENT     no store of this name; no such document
- * ENOMEM     the kernel has no memory for it
- * ENOSPC     the store has reached its limit of memory or of names; or there
- *            are as many stores as there may be
- * ENOTTY     not an operation of this descriptor
- * EOVERFLOW  add: the sum does not fit in an s64
- * EPERM      the caller may not remove the store
- * ESTALE     the document has another version than the operation asked for
- * ETIMEDOUT  the time given was over before anything was done
- * EXDEV      an atomic batch spans partitions
- * ========== ================================================================
+ * ENODATA      the document has no such property
+ * ENOENT       no store of this name; no such document
+ * ENOMEM       the kernel has no memory for it
+ * ENOSPC       the store has reached its limit of memory or of names; or there
+ *              are as many stores as there may be
+ * ENOTTY       not an operation of this descriptor
+ * EOVERFLOW    add: the sum does not fit in an s64
+ * EPERM        the caller may not remove the store
+ * ESTALE       the document has another version than the operation asked for
+ * ETIMEDOUT    the time given was over before anything was done
+ * EXDEV        an atomic batch spans partitions
+ * ============ ==============================================================
  */
 
 /* The first version of this interface. */
