@@ -91,7 +91,17 @@ expect 2 "create: an executable mode" create --mode 755
 expect 2 "create: no such size" create --max-bytes 64X
 expect 2 "create: size 0" create --max-bytes 0
 expect 2 "create: too many partitions" create --partitions 257
-expect 2 "create: an operand" create other
+expect 2 "create: a name, and another one by --store" create other
+"$DOCSTORE" create ${store}_named >out 2>err
+result $? "create NAME"
+"$DOCSTORE" info ${store}_named >out 2>err && grep -q "^store ${store}_named" out
+result $? "info NAME"
+"$DOCSTORE" remove ${store}_named >out 2>err
+result $? "remove NAME"
+"$DOCSTORE" remove >out 2>err
+[ $? -eq 2 ]
+result $? "remove: no name (exit code 2)"
+expect 2 "remove: two names" remove a b
 "$DOCSTORE" --store .hidden create >out 2>err
 [ $? -eq 2 ]
 result $? "create: no name for a store (exit code 2)"

@@ -7,8 +7,8 @@
 #include "tool.h"
 
 const char create_help[] =
-	"Make an empty store, of the name that --store gives. It belongs to its maker, and stays\n"
-	"until it is removed or the module is unloaded.\n\n"
+	"Make an empty store, of this NAME or the one that --store gives. It belongs to its maker,\n"
+	"and stays until it is removed or the module is unloaded.\n\n"
 	"  -m, --mode MODE    who may read and write it, in octal as for chmod (default: 600)\n"
 	"  -b, --max-bytes SIZE  limit of its memory; K, M, G and T stand for powers of 1024\n"
 	"                     (default: what the module is set to)\n"
@@ -16,15 +16,15 @@ const char create_help[] =
 	"                     (default: one for each online CPU)\n";
 
 const char remove_help[] =
-	"Remove the store that --store names, with all its documents. Programs that have it open\n"
-	"go on using it.\n";
+	"Remove a store, with all its documents. It has to be named, as NAME or by --store, even if\n"
+	"it is the default one. Programs that have it open go on using it.\n";
 
 const char stores_help[] =
 	"List all stores.\n\n"
 	"  -j, --json         as JSON Lines, one store on a line\n";
 
 const char info_help[] =
-	"Describe the store that --store names, and the module.\n\n"
+	"Describe the store of this NAME, or that --store names, and the module.\n\n"
 	"  -j, --json         as one line of JSON\n";
 
 static bool parse_size(const char *arg, uint64_t *bytes)
@@ -103,7 +103,7 @@ int cmd_create(int argc, char **argv)
 			return bad_option(argv);
 		}
 	}
-	if (!operands(argc, argv, 0, 0))
+	if (!operand_store(argc, argv))
 		return USAGE;
 	err = ds_create(store_name, &opts);
 	return err ? fail_store(err) : DONE;
@@ -116,13 +116,15 @@ int cmd_remove(int argc, char **argv)
 
 	if (getopt_long(argc, argv, "", options, NULL) != -1)
 		return bad_option(argv);
-	if (!operands(argc, argv, 0, 0))
+	if (!operand_store(argc, argv))
 		return USAGE;
+	if (!store_named)
+		return usage(argv, "say which store, even if it is '%s'", store_name);
 	err = ds_remove(store_name, NULL);
 	return err ? fail_store(err) : DONE;
 }
 
-/* The only option of stores and info; true if the command line is right. */
+/* The only option of stores and info; false if there are others. */
 static bool json_option(int argc, char **argv, bool *json)
 {
 	static const struct option options[] = {
@@ -139,7 +141,7 @@ static bool json_option(int argc, char **argv, bool *json)
 		}
 		*json = true;
 	}
-	return operands(argc, argv, 0, 0);
+	return true;
 }
 
 /* The numbers of a store, for people and for programs; one row for each. */
@@ -269,7 +271,7 @@ int cmd_info(int argc, char **argv)
 	bool json;
 	int err, code;
 
-	if (!json_option(argc, argv, &json))
+	if (!json_option(argc, argv, &json) || !operand_store(argc, argv))
 		return USAGE;
 	code = open_store(DOCSTORE_OPEN_READ, &store);
 	if (code)
@@ -321,7 +323,7 @@ int cmd_stores(int argc, char **argv)
 	bool json;
 	int err, code;
 
-	if (!json_option(argc, argv, &json))
+	if (!json_option(argc, argv, &json) || !operands(argc, argv, 0, 0))
 		return USAGE;
 	err = ds_list(NULL, &stores, sizeof(*stores), &count);
 	if (err)

@@ -7,6 +7,7 @@
 #include "tool.h"
 
 const char *store_name = DS_DEFAULT_STORE;
+bool store_named;
 
 int fail(int code, const char *format, ...)
 {
@@ -138,6 +139,23 @@ bool operands(int argc, char **argv, int least, int most)
 	else
 		return true;
 	return false;
+}
+
+bool operand_store(int argc, char **argv)
+{
+	const char *name = argv[optind];
+
+	if (!operands(argc, argv, 0, 1))
+		return false;
+	if (!name)
+		return true;
+	if (store_named && strcmp(name, store_name)) {
+		usage(argv, "--store says '%s', and the operand '%s'", store_name, name);
+		return false;
+	}
+	store_name = name;
+	store_named = true;
+	return true;
 }
 
 int parse_id(char **argv, const char *arg, bool escaped, struct ds_str *id)

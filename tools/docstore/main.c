@@ -13,10 +13,10 @@ static const struct command commands[] = {
 	{ "ls", cmd_ls, "[OPTIONS] [PREFIX]", "list the ids of documents", ls_help },
 	{ "import", cmd_import, "[OPTIONS] [FILE]", "store documents from JSON Lines", import_help },
 	{ "export", cmd_export, "[OPTIONS] [FILE]", "print documents as JSON Lines", export_help },
-	{ "create", cmd_create, "[OPTIONS]", "make a store", create_help },
-	{ "remove", cmd_remove, "", "remove a store and its documents", remove_help },
+	{ "create", cmd_create, "[OPTIONS] [NAME]", "make a store", create_help },
+	{ "remove", cmd_remove, "[NAME]", "remove a store and its documents", remove_help },
 	{ "stores", cmd_stores, "[OPTIONS]", "list the stores", stores_help },
-	{ "info", cmd_info, "[OPTIONS]", "describe a store and the module", info_help },
+	{ "info", cmd_info, "[OPTIONS] [NAME]", "describe a store and the module", info_help },
 };
 
 #define NR_COMMANDS	(sizeof(commands) / sizeof(commands[0]))
@@ -118,11 +118,13 @@ int main(int argc, char **argv)
 	/* A reader that went away is an error to report, not a way to die. */
 	signal(SIGPIPE, SIG_IGN);
 	store_name = DS_DEFAULT_STORE;
+	store_named = false;
 	optind = 0;
 	while ((c = getopt_long(argc, argv, "+s:hV", options, NULL)) != -1) {
 		switch (c) {
 		case 's':
 			store_name = optarg;
+			store_named = true;
 			break;
 		case 'h':
 			print_help();

@@ -54,8 +54,9 @@ extern const char put_help[], get_help[], del_help[], incr_help[], ls_help[];
 extern const char import_help[], export_help[], create_help[], remove_help[];
 extern const char stores_help[], info_help[];
 
-/* The store that --store names. */
+/* The store that --store names, and whether it was named at all. */
 extern const char *store_name;
+extern bool store_named;
 
 /* Say what is wrong, on standard error, and return @code. */
 int fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -81,6 +82,9 @@ int open_store(unsigned int flags, struct ds_store **store);
 
 /* Operands after the options; false, and it was said, if there are others. */
 bool operands(int argc, char **argv, int least, int most);
+
+/* The operand of commands for stores: a name, if --store names no other. */
+bool operand_store(int argc, char **argv);
 
 /*
  * The id that an operand stands for: its bytes or, if it is @escaped, as ls
