@@ -407,6 +407,13 @@ u32 ds_arena_alloc(struct ds_arena *arena, u32 size, bool urgent)
 	if (size > DS_CLASS_MAX)
 		return ds_arena_alloc_large(arena, size, urgent);
 
+	/*
+	 * Not even a block of a run that is there already: that may stand in the
+	 * reserve, and would keep it from ever being whole again.
+	 */
+	if (!urgent && arena->free_pages < DS_ARENA_RESERVE && !ds_arena_take_in(arena))
+		return 0;
+
 	number = ds_class_of(size);
 	class = &ds_classes[number];
 	partial = &arena->partial[number];
