@@ -16,6 +16,9 @@
 #include "test.h"
 
 static const struct test_group groups[] = {
+	{ "arena", arena_tests },
+	{ "document", document_tests },
+	{ "index", index_tests },
 	{ "partition", partition_tests },
 	{}
 };

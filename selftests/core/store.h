@@ -109,5 +109,6 @@ void store_run(struct store *s, struct batch *b);
  */
 void store_validate(struct store *s);
 void arena_validate(struct ds_arena *arena);
+void version_validate(const struct docstore_version *v);
 
 #endif /* _STORE_H */
