@@ -516,7 +516,7 @@ static void tombstone_waits(void)
 /* Everything that was stored is deleted: all bytes come back. */
 static void bytes_come_back(void)
 {
-	struct store *s = store_create(32);
+	struct store *s = store_create(128);
 	struct rng rng = { test_seed() };
 	static u8 data[100000];
 	struct batch *b = NULL;
@@ -568,8 +568,12 @@ static void bytes_come_back(void)
 		/* The index keeps its buckets, and no overflow bucket. */
 		CHECK_EQ(s->p.index.bytes, DOCSTORE_MAP_DIR_SEGMENTS * sizeof(u32) +
 			 s->p.index.grown * sizeof(struct docstore_bucket));
-		/* Of the pages, those of one empty run of each class may stay. */
-		pages = 2 * DIV_ROUND_UP(s->p.index.bytes, DS_PAGE_SIZE);
+		/*
+		 * Of the pages, those of one empty run of each class may stay, and
+		 * the runs in which segments of the index stand.
+		 */
+		pages = s->p.index.grown / DOCSTORE_MAP_SEGMENT *
+			core_class_pages(core_class_of(DS_CLASS_MAX));
 		for (i = 0; i < DS_CLASSES; i++)
 			pages += core_class_pages(i);
 		CHECK((s->brought - atomic_read(&s->p.arena.ndonated)) * DS_CHUNK_PAGES -

@@ -335,9 +335,15 @@ void store_commit(struct store *s, struct batch *b)
 
 void store_run(struct store *s, struct batch *b)
 {
-	u32 i;
+	u32 i, tries = 4;
 
 	store_commit(s, b);
+	/* As the module does: what is needed could only be guessed. */
+	while (b->batch.nomem && tries--) {
+		if (!store_donate(s))
+			synchronize_rcu();
+		store_commit(s, b);
+	}
 	CHECK(!b->batch.nomem && !b->batch.refused);
 	for (i = 0; i < b->ndeltas; i++)
 		CHECK_EQ(b->deltas[i].result, 0);
