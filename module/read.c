@@ -2,8 +2,9 @@
 /*
  * Reading documents, in the caller and past the owner.
  *
- * A document is looked up and copied into kernel memory within one RCU read
- * section, since copying to user space may sleep, and goes out from there.
+ * A document is looked up and copied within one RCU read section. One goes
+ * straight to user space, if its pages are there, since bringing them in may
+ * sleep. Otherwise, and where many are read, it goes by way of kernel memory.
  */
 #include <linux/mm.h>
 #include <linux/percpu.h>
@@ -19,9 +20,6 @@
 #include "read.h"
 #include "session.h"
 #include "store.h"
-
-/* Answers up to this size need no memory but the stack. */
-#define DS_READ_STACK		512
 
 /**
  * struct ds_id - a document's id
@@ -54,33 +52,91 @@ static const struct docstore_version *ds_store_lookup(const struct ds_store *sto
 				 id->bytes, id->len);
 }
 
-/*
- * Copy what is asked for to @to, as far as it fits, and note in @arg how long it
- * is.
+/**
+ * struct ds_found - what was asked for, where it lies
+ * @head: the header of a whole document, as it goes out; else unused
+ * @head_len: its length, or 0
+ * @rest: all that follows, or a property's value
+ * @rest_len: its length
  */
-static int ds_read_copy(const struct ds_store *store, const struct ds_id *id,
-			struct docstore_read *arg, void *to, u32 room)
-{
-	const struct docstore_version *v;
-	struct ds_value value;
-	int err = 0;
+struct ds_found {
+	struct docstore_version head;
+	u32 head_len;
+	const void *rest;
+	u32 rest_len;
+};
 
-	rcu_read_lock();
-	v = ds_store_lookup(store, id);
-	if (!v) {
-		err = -ENOENT;
-	} else if (!arg->property) {
-		arg->version = v->version;
-		arg->length = ds_version_copy(v, to, room);
+/* Context: an RCU read section, to the end of which @found is good. */
+static int ds_read_find(const struct ds_store *store, const struct ds_id *id,
+			struct docstore_read *arg, struct ds_found *found)
+{
+	const struct docstore_version *v = ds_store_lookup(store, id);
+	struct ds_value value;
+
+	if (!v)
+		return -ENOENT;
+	arg->version = v->version;
+	if (!arg->property) {
+		found->head_len = ds_version_head(v, &found->head);
+		found->rest = v + 1;
+		found->rest_len = v->size - found->head_len;
 	} else if (ds_version_property(v, arg->property, &value)) {
-		arg->version = v->version;
-		arg->length = value.len;
 		arg->type = value.type;
-		memcpy(to, value.data, min(value.len, room));
+		found->head_len = 0;
+		found->rest = value.data;
+		found->rest_len = value.len;
 	} else {
-		err = -ENODATA;
+		return -ENODATA;
 	}
-	rcu_read_unlock();
+	arg->length = found->head_len + found->rest_len;
+	return 0;
+}
+
+/*
+ * Straight out, as far as there is room, if no page has to be brought in for it:
+ * that might sleep. Return false if one has.
+ */
+static bool ds_read_direct(const struct docstore_read *arg, const struct ds_found *found)
+{
+	void __user *to = u64_to_user_ptr(arg->buffer);
+	u32 head = min(found->head_len, arg->buffer_len);
+	u32 rest = min(found->rest_len, arg->buffer_len - head);
+
+	if (head && copy_to_user_nofault(to, &found->head, head))
+		return false;
+	return !rest || !copy_to_user_nofault(to + head, found->rest, rest);
+}
+
+/* By way of kernel memory, for those whose buffer was not there. */
+static int ds_read_bounce(const struct ds_store *store, const struct ds_id *id,
+			  struct docstore_read *arg)
+{
+	struct ds_found found;
+	u32 room = 0, len = 0;
+	void *copy = NULL;
+	int err;
+
+	do {
+		/* Once more if the document has grown meanwhile. */
+		kvfree(copy);
+		room = min(arg->length, arg->buffer_len);
+		copy = kvmalloc(room, GFP_KERNEL_ACCOUNT);
+		if (!copy)
+			return -ENOMEM;
+		rcu_read_lock();
+		err = ds_read_find(store, id, arg, &found);
+		if (!err) {
+			len = min(arg->length, room);
+			memcpy(copy, &found.head, min(found.head_len, len));
+			if (len > found.head_len)
+				memcpy(copy + found.head_len, found.rest, len - found.head_len);
+		}
+		rcu_read_unlock();
+	} while (!err && room < min(arg->length, arg->buffer_len));
+
+	if (!err && copy_to_user(u64_to_user_ptr(arg->buffer), copy, len))
+		err = -EFAULT;
+	kvfree(copy);
 	return err;
 }
 
@@ -89,41 +145,32 @@ static int ds_read_copy(const struct ds_store *store, const struct ds_id *id,
  * @session: the caller's session
  * @data: struct docstore_read
  *
- * Return: 0, -EFAULT, -EINVAL, -ENAMETOOLONG, -ENODATA, -ENOENT or -ENOMEM.
+ * Return: 0 or a negative errno.
  */
 int ds_ioctl_read(struct ds_session *session, void *data)
 {
+	const struct ds_store *store = session->store;
 	struct docstore_read *arg = data;
-	u8 small[DS_READ_STACK] __aligned(8);
-	void *to = small;
+	struct ds_found found;
 	struct ds_id id;
-	u32 room;
+	bool copied = true;
 	int err;
 
 	if (arg->flags || arg->__reserved)
 		return -EINVAL;
-	if (arg->property && !ds_names_valid(&session->store->names, arg->property))
+	if (arg->property && !ds_names_valid(&store->names, arg->property))
 		return -EINVAL;
 	arg->type = DOCSTORE_TYPE_NONE;
 	err = ds_id_copy(&id, arg->id, arg->id_len);
 	if (err)
 		return err;
 
-	room = min_t(u32, arg->buffer_len, sizeof(small));
-	err = ds_read_copy(session->store, &id, arg, to, room);
-	if (!err && arg->length > room && arg->buffer_len > room) {
-		/* Again, with memory; the document may have become larger since. */
-		room = min_t(u32, arg->buffer_len, DOCSTORE_MAX_DOCUMENT);
-		to = kvmalloc(room, GFP_KERNEL_ACCOUNT);
-		if (!to)
-			return -ENOMEM;
-		err = ds_read_copy(session->store, &id, arg, to, room);
-	}
-	if (!err && copy_to_user(u64_to_user_ptr(arg->buffer), to, min(arg->length, room)))
-		err = -EFAULT;
-	if (to != small)
-		kvfree(to);
-	return err;
+	rcu_read_lock();
+	err = ds_read_find(store, &id, arg, &found);
+	if (!err)
+		copied = ds_read_direct(arg, &found);
+	rcu_read_unlock();
+	return copied ? err : ds_read_bounce(store, &id, arg);
 }
 
 /**

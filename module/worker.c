@@ -131,7 +131,8 @@ void ds_worker_init_owned(struct ds_owned *owned)
 
 static void ds_owned_maintain_later(struct ds_owned *owned)
 {
-	if (delayed_work_pending(&owned->maintain))
+	/* Of a store without a name, memory is reused by commits and not else. */
+	if (READ_ONCE(owned->store->removed) || delayed_work_pending(&owned->maintain))
 		return;
 	ds_store_get(owned->store);
 	if (!queue_delayed_work(ds_maintain_queue, &owned->maintain, DS_WORKER_IDLE))
@@ -139,10 +140,10 @@ static void ds_owned_maintain_later(struct ds_owned *owned)
 }
 
 /**
- * ds_worker_rest() - don't clean up a partition that nobody will use again
+ * ds_worker_rest() - don't clean up a partition of a store that was removed
  * @owned: the partition
  *
- * If somebody does use it, it is cleaned up again after that.
+ * The store would live on until it is clean.
  *
  * Context: any; the caller holds the store.
  */

@@ -110,6 +110,20 @@ bool ds_version_property(const struct docstore_version *v, u32 name, struct ds_v
 }
 
 /**
+ * ds_version_head() - a version's header, for someone outside the arena
+ * @v: the version
+ * @head: where to; @prev is 0 there
+ *
+ * Return: bytes of the header.
+ */
+u32 ds_version_head(const struct docstore_version *v, struct docstore_version *head)
+{
+	*head = *v;
+	head->prev = 0;
+	return sizeof(*head);
+}
+
+/**
  * ds_version_copy() - copy a version for someone outside the arena
  * @v: the version
  * @to: where to
@@ -120,9 +134,9 @@ bool ds_version_property(const struct docstore_version *v, u32 name, struct ds_v
  */
 u32 ds_version_copy(const struct docstore_version *v, void *to, u32 room)
 {
-	struct docstore_version head = *v;
+	struct docstore_version head;
 
-	head.prev = 0;
+	ds_version_head(v, &head);
 	memcpy(to, &head, min_t(u32, room, sizeof(head)));
 	if (room > sizeof(head))
 		memcpy(to + sizeof(head), v + 1, min(room, v->size) - sizeof(head));
@@ -147,9 +161,9 @@ u32 ds_version_ids_size(const struct docstore_version *v)
  */
 void ds_version_copy_ids(const struct docstore_version *v, void *to)
 {
-	struct docstore_version head = *v;
+	struct docstore_version head;
 
-	head.prev = 0;
+	ds_version_head(v, &head);
 	head.nprops = 0;
 	head.flags = 0;
 	head.size = ds_version_ids_size(v);
