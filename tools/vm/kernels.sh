@@ -85,12 +85,10 @@ gather_modules() {
 }
 
 unpack_kernel() {
-	local dir=$1 release=$2 package
-	for package in "$dir"/packages/*.deb; do
-		dpkg -x "$package" "$dir" || return
-	done
-	gather_image "$dir" && gather_modules "$dir" "$release" &&
-		rm -rf "${dir:?}/packages" "${dir:?}/boot" "${dir:?}/usr/share"
+	local dir=$1 release=$2
+	unpack_packages "$dir" && gather_image "$dir" &&
+		gather_modules "$dir" "$release" &&
+		rm -rf "${dir:?}/boot" "${dir:?}/usr/share"
 }
 
 # Headers know where they would be installed; tell them where they are.

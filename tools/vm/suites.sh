@@ -124,3 +124,12 @@ download_into() {
 	shift
 	(cd "$dir" && apt-get "${APT[@]}" download "$@")
 }
+
+# unpack_packages DIR: those in DIR/packages, into DIR.
+unpack_packages() {
+	local dir=$1 package
+	for package in "$dir"/packages/*.deb; do
+		dpkg -x "$package" "$dir" || return
+	done
+	rm -r "${dir:?}/packages"
+}
