@@ -68,7 +68,7 @@ static bool ds_op_value_legal(const struct docstore_op *op, const struct ds_op_r
 	case DOCSTORE_TYPE_F64:
 		return true;
 	case DOCSTORE_TYPE_U64:
-		return op->code != DOCSTORE_OP_TOUCH || op->value <= DS_VERSION_MAX;
+		return op->code != DOCSTORE_OP_TOUCH || op->value <= DOCSTORE_MAX_VERSION;
 	default:
 		return !op->value;
 	}

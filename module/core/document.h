@@ -9,13 +9,9 @@
 #define _DOCSTORE_CORE_DOCUMENT_H
 
 #include <linux/align.h>
-#include <linux/bits.h>
 #include <linux/types.h>
 
 #include <linux/docstore.h>
-
-/* A document version number is never above this, so that it cannot wrap. */
-#define DS_VERSION_MAX		BIT_ULL(62)
 
 /**
  * struct ds_layout - where the parts of a version begin

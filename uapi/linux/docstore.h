@@ -103,6 +103,7 @@
 #define DOCSTORE_MAX_OPS		16384	/* in one batch, or one read */
 #define DOCSTORE_MAX_BATCH		(16 * 1024 * 1024)
 #define DOCSTORE_MAX_PARTITIONS		256
+#define DOCSTORE_MAX_VERSION		(1ULL << 62)	/* that touch may ask for */
 #define DOCSTORE_STORE_NAME_SIZE	64	/* with the closing NUL */
 
 /**
@@ -116,8 +117,9 @@
  * @DOCSTORE_TYPE_STRING: text; by agreement UTF-8, which the kernel does not
  *	check, and with no closing NUL
  * @DOCSTORE_TYPE_BYTES: any bytes
- * @DOCSTORE_TYPE_JSON: the text of a JSON array or object, which the kernel
- *	does not check
+ * @DOCSTORE_TYPE_JSON: the text of any JSON value, which the kernel does not
+ *	check; by agreement one that none of the other types can hold, as arrays
+ *	and objects
  *
  * Numbers are in the byte order of the host.
  */
@@ -204,7 +206,8 @@ struct docstore_version {
  * @max_stores: number of stores that there may be
  * @max_partitions: of one store
  * @max_ops: operations in one batch
- * @max_batch: bytes of ids and values in one batch
+ * @max_batch: bytes of one batch: values, room for answers of get, and ids, of
+ *	which successive operations with the same pointer and length count one
  * @max_document: bytes of one document version
  * @max_properties: of one document
  * @max_names: property and type names in one store
@@ -469,15 +472,18 @@ struct docstore_names {
 /**
  * enum docstore_op_code - what an operation does
  * @DOCSTORE_OP_GET: read the document (property 0) or one property into the
- *	buffer at @value, as the operations before it in the batch leave it
+ *	buffer at @value, as the operations before it in the batch leave it. If
+ *	they have changed the document, it has the version number that it will
+ *	have unless a later touch raises it, and seq is 0
  * @DOCSTORE_OP_SET: set a property to a value
  * @DOCSTORE_OP_UNSET: remove a property; property 0 removes all of them
  * @DOCSTORE_OP_ADD: add @value, an s64, to a property; one that is not there
  *	counts as 0
  * @DOCSTORE_OP_DELETE: delete the document
  * @DOCSTORE_OP_TOUCH: make a new version with nothing else changed. @value is
- *	a version number that the document reaches at least, or 0: this is how
- *	a restored document gets its old version back
+ *	a version number that the document reaches at least, up to
+ *	DOCSTORE_MAX_VERSION, or 0: this is how a restored document gets its old
+ *	version back
  * @DOCSTORE_OP_SET_TYPE: set the document's type to the name id in @property,
  *	or to none if that is 0
  *
@@ -529,7 +535,8 @@ enum docstore_op_flags {
  *	than the room was copied; else must be 0
  * @__reserved1: must be 0
  * @version: in: what DOCSTORE_IF_VERSION compares, else must be 0; out: version
- *	number of the document after the operation
+ *	number of the document after the batch. Who submits the same struct
+ *	again clears it first
  * @__reserved2: must be 0
  */
 struct docstore_op {
@@ -677,7 +684,8 @@ struct docstore_read_many {
 
 /**
  * enum docstore_scan_flags - flags of a scan
- * @DOCSTORE_SCAN_IDS: return documents without their properties
+ * @DOCSTORE_SCAN_IDS: return documents without their properties, as if they
+ *	had none: nprops is 0
  * @DOCSTORE_SCAN_END: out: all documents were returned
  */
 enum docstore_scan_flags {
