@@ -20,6 +20,7 @@ static const struct test_group groups[] = {
 	{ "document", document_tests },
 	{ "index", index_tests },
 	{ "partition", partition_tests },
+	{ "refusal", refusal_tests },
 	{ "random", random_tests },
 	{}
 };
