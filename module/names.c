@@ -181,8 +181,10 @@ int ds_ioctl_intern(struct ds_session *session, void *data)
 		return -EINVAL;
 	if (create && !ds_session_may(session, DOCSTORE_OPEN_WRITE))
 		return -EBADF;
-	if (!arg->count || arg->count > DOCSTORE_MAX_OPS)
+	if (!arg->count)
 		return -EINVAL;
+	if (arg->count > DOCSTORE_MAX_OPS)
+		return -E2BIG;
 
 	for (; arg->done < arg->count; arg->done++) {
 		struct docstore_name item;

@@ -14,7 +14,7 @@ struct ds_session;
 
 /**
  * struct ds_names - the names of one store
- * @lock: taken to add a name; innermost, nothing is taken under it
+ * @lock: taken to add a name; nothing of ours is taken under it
  * @by_name: from name to entry; read under RCU
  * @by_id: from id to entry; read under RCU
  * @count: ids from 1 to here are given; stored with release when the entry can

@@ -47,7 +47,6 @@ static const struct docstore_version *ds_store_lookup(const struct ds_store *sto
 {
 	u64 hash = docstore_map_hash(store->key, id->bytes, id->len);
 
-	this_cpu_inc(store->stats->reads);
 	return ds_partition_read(&ds_store_owned(store, hash)->partition, hash,
 				 id->bytes, id->len);
 }
@@ -165,6 +164,7 @@ int ds_ioctl_read(struct ds_session *session, void *data)
 	if (err)
 		return err;
 
+	this_cpu_inc(store->stats->reads);
 	rcu_read_lock();
 	err = ds_read_find(store, &id, arg, &found);
 	if (!err)
@@ -238,6 +238,7 @@ static int ds_read_item(const struct ds_store *store, struct docstore_read_many 
 	if (err)
 		return 1;
 
+	this_cpu_inc(store->stats->reads);
 	/* The window may be full, where the buffer behind it is not. */
 	err = ds_read_into(store, &id, window, item);
 	if (err == -ENOSPC && window->used) {

@@ -331,6 +331,16 @@ static bool ds_request_settle_canceled(struct ds_request *request)
 	return any;
 }
 
+/* How long a request may still wait, in jiffies, at least one. */
+static unsigned long ds_request_left(unsigned long begin, u32 timeout_ms)
+{
+	unsigned long end = begin + msecs_to_jiffies(timeout_ms);
+
+	if (!timeout_ms)
+		return MAX_SCHEDULE_TIMEOUT;
+	return time_after(end, jiffies) ? end - jiffies : 1;
+}
+
 /**
  * ds_request_run() - have a request carried out, and wait for it
  * @request: the request, split
@@ -342,7 +352,7 @@ static bool ds_request_settle_canceled(struct ds_request *request)
  */
 int ds_request_run(struct ds_request *request, u32 timeout_ms)
 {
-	unsigned long timeout = timeout_ms ? msecs_to_jiffies(timeout_ms) : MAX_SCHEDULE_TIMEOUT;
+	unsigned long begin = jiffies;
 	int tries, err;
 	u32 i;
 
@@ -350,13 +360,15 @@ int ds_request_run(struct ds_request *request, u32 timeout_ms)
 		ds_memory_top_up(request->parts[i].owned, request->parts[i].bytes, false);
 
 	for (tries = 0; ; tries++) {
-		err = ds_request_round(request, tries, timeout);
+		err = ds_request_round(request, tries, ds_request_left(begin, timeout_ms));
 		if (err)
 			return ds_request_settle_canceled(request) || tries ? 0 : err;
 		if (!ds_request_nomem(request))
 			return 0;
+		if (tries == DS_REQUEST_TRIES)
+			break;
 		err = ds_request_relieve(request);
-		if (err || tries == DS_REQUEST_TRIES)
+		if (err)
 			break;
 	}
 	for (i = 0; i < request->nparts; i++)

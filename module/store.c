@@ -163,18 +163,48 @@ static u64 ds_store_default_bytes(void)
 	return div_u64((u64)totalram_pages() << PAGE_SHIFT, 100) * min(memory_percent, 100U);
 }
 
+static u32 ds_store_max_chunks(u64 max_bytes)
+{
+	return min_t(u64, div_u64(max_bytes, DOCSTORE_MAP_CHUNK_SIZE), DS_ARENA_MAX_CHUNKS);
+}
+
+/* The least that a store with so many partitions can do with: a piece for each. */
+static u64 ds_store_min_bytes(u32 partitions, u64 max_bytes)
+{
+	return (u64)partitions *
+	       (ds_memory_piece() + ds_owned_bytes(ds_store_max_chunks(max_bytes)));
+}
+
+/*
+ * How many partitions and how much memory a store gets: what the caller asks
+ * for, or one for each CPU as far as the memory goes.
+ */
+static int ds_store_measure(const struct docstore_store_create *arg, u32 *partitions,
+			    u64 *max_bytes)
+{
+	u32 n = min_t(u32, num_online_cpus(), DOCSTORE_MAX_PARTITIONS);
+
+	*max_bytes = arg->max_bytes ?: ds_store_default_bytes();
+	if (arg->partitions)
+		n = arg->partitions;
+	else
+		while (n > 1 && *max_bytes < ds_store_min_bytes(n, *max_bytes))
+			n--;
+	*partitions = n;
+	return *max_bytes < ds_store_min_bytes(n, *max_bytes) ? -EINVAL : 0;
+}
+
 static struct ds_store *ds_store_alloc(const struct docstore_store_create *arg)
 {
-	u32 n = arg->partitions ?: min_t(u32, num_online_cpus(), DOCSTORE_MAX_PARTITIONS);
-	u64 max_bytes = arg->max_bytes ?: ds_store_default_bytes();
-	u32 max_chunks = min_t(u64, div_u64(max_bytes, DOCSTORE_MAP_CHUNK_SIZE),
-			       DS_ARENA_MAX_CHUNKS);
 	struct ds_store *store;
-	u32 i;
+	u32 max_chunks, n, i;
+	u64 max_bytes;
+	int err;
 
-	/* It must be possible to put at least one document in. */
-	if (max_bytes < ds_memory_piece() + n * ds_owned_bytes(max_chunks))
-		return ERR_PTR(-EINVAL);
+	err = ds_store_measure(arg, &n, &max_bytes);
+	if (err)
+		return ERR_PTR(err);
+	max_chunks = ds_store_max_chunks(max_bytes);
 	store = kvzalloc_flex(*store, owned, n, GFP_KERNEL_ACCOUNT);
 	if (!store)
 		return ERR_PTR(-ENOMEM);

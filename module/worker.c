@@ -18,10 +18,11 @@
  * the bit, or the owner finds the request. Both may; then only one of them sets
  * the bit.
  *
- * Partition i belongs to worker i modulo their number. When a CPU comes or goes,
- * a new table of workers is published and the documents stay where they are; a
- * partition that an old worker has in hand is finished by it. A worker that goes
- * is stopped after a grace period, when nobody can hand it anything any more.
+ * Partition i of store n belongs to worker n + i modulo their number. When a CPU
+ * comes or goes, a new table of workers is published and the documents stay where
+ * they are; a partition that an old worker has in hand is finished by it. A worker
+ * that goes is stopped after a grace period, when nobody can hand it anything any
+ * more.
  *
  * Locks: ds_workers_lock, taken in CPU hotplug callbacks. Nothing else is taken
  * under it.
@@ -44,6 +45,8 @@
 
 /* How often a worker takes a partition's queue before others get their turn. */
 #define DS_WORKER_ROUNDS	8
+/* A commit takes requests until they are about so many documents. */
+#define DS_WORKER_COMMIT	1024
 /* When nothing else wakes a partition's owner, it cleans up after so long. */
 #define DS_WORKER_IDLE		msecs_to_jiffies(50)
 /* How much is cleaned up then at a time, in documents. */
@@ -88,7 +91,7 @@ static void ds_worker_hand_over(struct ds_owned *owned)
 
 	rcu_read_lock();
 	table = rcu_dereference(ds_worker_table);
-	worker = table->worker[owned->number % table->count];
+	worker = table->worker[(u32)(owned->store->incarnation + owned->number) % table->count];
 	/* One that finds its list empty sleeps; see ds_worker_thread(). */
 	if (llist_add(&owned->ready, &worker->ready))
 		wake_up_process(worker->task);
@@ -165,7 +168,28 @@ static void ds_owned_pin_module(u64 before, u64 after)
 		module_put(THIS_MODULE);
 }
 
-/* Commit what is in the queue, as one commit. */
+/*
+ * Cut a list of requests where there is enough for one commit, and return what
+ * is behind.
+ */
+static struct llist_node *ds_owned_cut(struct llist_node *list)
+{
+	struct llist_node *rest;
+	u32 work = 0;
+
+	for (; list; list = list->next) {
+		work += llist_entry(list, struct ds_part, node)->changes;
+		if (work >= DS_WORKER_COMMIT)
+			break;
+	}
+	if (!list)
+		return NULL;
+	rest = list->next;
+	list->next = NULL;
+	return rest;
+}
+
+/* Carry out a list of requests as one commit. */
 static void ds_owned_commit(struct ds_owned *owned, struct ds_builder *builder,
 			    struct llist_node *list)
 {
@@ -202,7 +226,7 @@ static void ds_owned_commit(struct ds_owned *owned, struct ds_builder *builder,
 static bool ds_owned_work(struct ds_owned *owned, struct ds_builder *builder)
 {
 	struct ds_partition *p = &owned->partition;
-	struct llist_node *list;
+	struct llist_node *list, *rest;
 	int rounds;
 
 	ds_partition_own(p);
@@ -210,8 +234,11 @@ static bool ds_owned_work(struct ds_owned *owned, struct ds_builder *builder)
 		list = llist_del_all(&owned->queue);
 		if (!list)
 			break;
-		ds_owned_commit(owned, builder, llist_reverse_order(list));
-		cond_resched();
+		for (list = llist_reverse_order(list); list; list = rest) {
+			rest = ds_owned_cut(list);
+			ds_owned_commit(owned, builder, list);
+			cond_resched();
+		}
 	}
 	if (test_and_clear_bit(DS_OWNED_MAINTAIN_BIT, &owned->state))
 		ds_partition_maintain(p, DS_WORKER_SLICE, true);
@@ -290,7 +317,7 @@ static struct ds_worker *ds_worker_create(unsigned int cpu)
  * Publish a table without one worker or with one more. The old table is freed
  * after a grace period, when nobody hands anything to a worker found in it.
  */
-static int ds_workers_change(struct ds_worker *without, struct ds_worker *with)
+static void ds_workers_change(struct ds_worker *without, struct ds_worker *with)
 {
 	struct ds_worker_table *old, *new;
 	u32 count, i;
@@ -298,11 +325,8 @@ static int ds_workers_change(struct ds_worker *without, struct ds_worker *with)
 	mutex_lock(&ds_workers_lock);
 	old = rcu_dereference_protected(ds_worker_table, lockdep_is_held(&ds_workers_lock));
 	count = old ? old->count : 0;
-	new = kzalloc_flex(*new, worker, count + 1, GFP_KERNEL);
-	if (!new) {
-		mutex_unlock(&ds_workers_lock);
-		return -ENOMEM;
-	}
+	/* A few pointers; a worker that goes can't be refused to go. */
+	new = kzalloc_flex(*new, worker, count + 1, GFP_KERNEL | __GFP_NOFAIL);
 	for (i = 0; i < count; i++)
 		if (old->worker[i] != without)
 			new->worker[new->count++] = old->worker[i];
@@ -311,10 +335,8 @@ static int ds_workers_change(struct ds_worker *without, struct ds_worker *with)
 	rcu_assign_pointer(ds_worker_table, new);
 	mutex_unlock(&ds_workers_lock);
 
-	/* Not only to free it: who comes back may stop the worker left out. */
-	synchronize_rcu();
-	kfree(old);
-	return 0;
+	if (old)
+		kfree_rcu(old, rcu);
 }
 
 static struct ds_worker *ds_worker_of_cpu(unsigned int cpu)
@@ -335,30 +357,24 @@ static struct ds_worker *ds_worker_of_cpu(unsigned int cpu)
 static int ds_worker_online(unsigned int cpu)
 {
 	struct ds_worker *worker = ds_worker_create(cpu);
-	int err;
 
 	if (IS_ERR(worker))
 		return PTR_ERR(worker);
 	/* It has nothing to do yet, and sleeps at once. */
 	wake_up_process(worker->task);
-	err = ds_workers_change(NULL, worker);
-	if (err) {
-		kthread_stop(worker->task);
-		kvfree(worker);
-	}
-	return err;
+	ds_workers_change(NULL, worker);
+	return 0;
 }
 
 static int ds_worker_offline(unsigned int cpu)
 {
 	struct ds_worker *worker = ds_worker_of_cpu(cpu);
-	int err;
 
 	if (!worker)
 		return 0;
-	err = ds_workers_change(worker, NULL);
-	if (err)
-		return err;
+	ds_workers_change(worker, NULL);
+	/* Nobody who found it in the old table hands it anything any more. */
+	synchronize_rcu();
 	/* It finishes what was handed to it before it stops. */
 	kthread_stop(worker->task);
 	kvfree(worker);
@@ -380,6 +396,14 @@ u32 ds_workers_count(void)
 	return count;
 }
 
+static void ds_workers_free(void)
+{
+	destroy_workqueue(ds_maintain_queue);
+	kfree(rcu_dereference_protected(ds_worker_table, true));
+	/* Tables that were replaced are freed by RCU. */
+	rcu_barrier();
+}
+
 /**
  * ds_workers_init() - start the workers
  *
@@ -395,7 +419,7 @@ int ds_workers_init(void)
 	ret = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "docstore:online",
 				ds_worker_online, ds_worker_offline);
 	if (ret < 0) {
-		destroy_workqueue(ds_maintain_queue);
+		ds_workers_free();
 		return ret;
 	}
 	ds_hotplug_state = ret;
@@ -410,7 +434,6 @@ int ds_workers_init(void)
  */
 void ds_workers_exit(void)
 {
-	destroy_workqueue(ds_maintain_queue);
 	cpuhp_remove_state(ds_hotplug_state);
-	kfree(rcu_dereference_protected(ds_worker_table, true));
+	ds_workers_free();
 }

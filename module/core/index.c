@@ -622,7 +622,9 @@ void ds_index_scan(const struct ds_index *index, const u64 *key, struct ds_scan 
 		/* Pairs with the smp_wmb() in ds_index_move_begin(). */
 		smp_rmb();
 		if (!(moves & 1) && READ_ONCE(map->moves) == moves)
-			return;
+			break;
 		cpu_relax();
 	}
+	/* More of one hash than there is room for: not with a secret key, but. */
+	scan->last = max(scan->last, scan->from);
 }

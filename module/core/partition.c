@@ -5,6 +5,7 @@
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/rcupdate.h>
+#include <linux/sched.h>
 #include <linux/string.h>
 
 #include "partition.h"
@@ -288,6 +289,7 @@ static void ds_partition_apply_atomic(struct ds_partition *p, struct ds_batch *b
 
 	for (change = batch->first; change; change = change->next) {
 		ds_partition_build(p, change, now);
+		cond_resched();
 		if (change->state == DS_CHANGE_NOMEM) {
 			batch->nomem = true;
 			break;
@@ -313,6 +315,7 @@ static void ds_partition_apply_each(struct ds_partition *p, struct ds_batch *bat
 		if (change->state == DS_CHANGE_DONE)
 			continue;
 		ds_partition_build(p, change, now);
+		cond_resched();
 		if (change->state == DS_CHANGE_BUILT)
 			ds_partition_link(p, change);
 		else if (change->state == DS_CHANGE_NOMEM)
@@ -330,7 +333,8 @@ static void ds_partition_apply_each(struct ds_partition *p, struct ds_batch *bat
  * and the batch may be applied again in a later commit: what was done already
  * is not done twice.
  *
- * Context: the owner, in a commit. Never sleeps.
+ * Context: the owner, in a commit. Never waits, but lets others run between
+ * documents, each of which may be large.
  */
 void ds_partition_apply(struct ds_partition *p, struct ds_batch *batch, u64 now)
 {

@@ -233,11 +233,11 @@ static void ages(void)
 	v = next(v);
 	CHECK_EQ(set_of(v, 0), (u32)(far - U32_MAX));
 	CHECK_EQ(set_of(v, 1), 0);
-	apply(DOCSTORE_OP_TOUCH, 0, DOCSTORE_TYPE_U64, DS_VERSION_MAX);
+	apply(DOCSTORE_OP_TOUCH, 0, DOCSTORE_TYPE_U64, DOCSTORE_MAX_VERSION);
 	v = next(v);
-	CHECK_EQ(v->version, DS_VERSION_MAX);
-	CHECK_EQ(set_of(v, 0), (u32)(DS_VERSION_MAX - U32_MAX));
-	CHECK_EQ(set_of(v, 1), (u32)(DS_VERSION_MAX - U32_MAX));
+	CHECK_EQ(v->version, DOCSTORE_MAX_VERSION);
+	CHECK_EQ(set_of(v, 0), (u32)(DOCSTORE_MAX_VERSION - U32_MAX));
+	CHECK_EQ(set_of(v, 1), (u32)(DOCSTORE_MAX_VERSION - U32_MAX));
 	free(v);
 }
 

@@ -238,7 +238,7 @@ void version_validate(const struct docstore_version *v)
 	u32 i, j, end = 0;
 
 	CHECK(v->id_len);
-	CHECK(v->version && v->version <= DS_VERSION_MAX);
+	CHECK(v->version && v->version < 2 * DOCSTORE_MAX_VERSION);
 	CHECK(v->size <= DOCSTORE_MAX_DOCUMENT);
 	CHECK(v->nprops <= DOCSTORE_MAX_PROPERTIES);
 	CHECK(!(v->flags & ~(DOCSTORE_VERSION_TOMBSTONE | DOCSTORE_VERSION_WIDE |

@@ -19,9 +19,9 @@
  * size of that struct as the caller was compiled with. A caller that is older
  * than the kernel passes a shorter struct, and what it lacks counts as zero; a
  * caller that is newer passes a longer one, and is refused with E2BIG if what
- * the kernel does not know is not zero. Fields named __reserved and unknown
- * flags must be zero. The same holds for arrays of structs, whose element size
- * is passed beside them.
+ * the kernel does not know is not zero, or if the struct is longer than a page.
+ * Fields named __reserved and unknown flags must be zero. The same holds for
+ * arrays of structs, whose element size is passed beside them.
  *
  * Pointers are passed as __aligned_u64, so that 32-bit programs work unchanged
  * on a 64-bit kernel. Sizes are in bytes, times in nanoseconds since 1970
@@ -103,7 +103,7 @@
 #define DOCSTORE_MAX_OPS		16384	/* in one batch, or one read */
 #define DOCSTORE_MAX_BATCH		(16 * 1024 * 1024)
 #define DOCSTORE_MAX_PARTITIONS		256
-#define DOCSTORE_MAX_VERSION		(1ULL << 62)	/* that touch may ask for */
+#define DOCSTORE_MAX_VERSION		0x4000000000000000ULL /* that touch may ask for */
 #define DOCSTORE_STORE_NAME_SIZE	64	/* with the closing NUL */
 
 /**
@@ -152,8 +152,10 @@ enum docstore_version_flags {
 /**
  * struct docstore_version - one version of a document
  * @seq: number of the partition's commit that published it
- * @version: version number of the document, from 1. It grows with every batch
- *	that changes the document and never goes backwards for one id
+ * @version: version number of the document. It grows with every batch that
+ *	changes the document and never goes backwards for one id, not even when
+ *	the document is deleted and made again. A new document begins with 1, or
+ *	with a higher number where documents were deleted before
  * @created: when the document was created
  * @changed: when this version was made
  * @size: bytes of the whole version: this header and all that follows
@@ -239,11 +241,11 @@ struct docstore_info {
  * @mode: who may read and write it: permission bits as for a file (0 to 0666);
  *	the caller's umask is not applied
  * @partitions: over how many partitions the documents are spread, at most
- *	DOCSTORE_MAX_PARTITIONS; 0 for one for each online CPU. Cannot change
+ *	DOCSTORE_MAX_PARTITIONS; 0 for one for each online CPU, or fewer if
+ *	@max_bytes is small. Cannot change
  * @max_bytes: limit of the memory it takes, in bytes; 0 for the module's
- *	default. Memory is taken in pieces of little more than 2 MiB for each
- *	partition; a limit below what an empty store and one such piece take is
- *	illegal
+ *	default. Memory is taken in pieces of little more than 2 MiB for one
+ *	partition; a limit that does not allow each partition a piece is illegal
  * @name: its name, with a closing NUL: 1 to 63 letters, digits, '.', '_', '-',
  *	the first of them not a '.' or '-'
  *
@@ -378,7 +380,7 @@ struct docstore_store_info {
  *
  * Stores come in the order of their creation. Every user may list all of them.
  *
- * Errors: EFAULT, EINVAL, ENOMEM.
+ * Errors: E2BIG, EFAULT, EINVAL.
  */
 struct docstore_store_list {
 	__u32 size;
@@ -417,7 +419,7 @@ enum docstore_intern_flags {
  * @flags: enum docstore_intern_flags
  * @names: pointer to an array of struct docstore_name
  * @name_size: sizeof(struct docstore_name)
- * @count: elements in the array, at most DOCSTORE_MAX_OPS
+ * @count: elements in the array, 1 to DOCSTORE_MAX_OPS
  * @done: out: elements whose id was filled in, also when the call fails
  * @__reserved: must be 0
  *
@@ -667,7 +669,7 @@ struct docstore_read_item {
  *
  * Each document is read for itself.
  *
- * Errors: E2BIG, EBADF, EFAULT, EINVAL, ENOMEM.
+ * Errors: E2BIG, EBADF, EFAULT, EINTR, EINVAL, ENOMEM.
  */
 struct docstore_read_many {
 	__u32 size;
