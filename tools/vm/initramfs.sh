@@ -79,7 +79,8 @@ add_project() {
 	fi
 	[ -d "$REPO/selftests" ] || return 0
 	mkdir -p "$root/selftests"
-	(cd "$REPO/selftests" && find . -type f -perm -u+x -print0 |
+	(cd "$REPO/selftests" && find . -name build -prune -o \
+		-type f -perm -u+x -print0 |
 		cpio -0 -p -d --quiet "$root/selftests")
 	add_needs "$root" "$root/selftests"
 }
