@@ -7,10 +7,10 @@
 #ifndef _CORE_H
 #define _CORE_H
 
-#include "../../module/core/arena.h"
-#include "../../module/core/document.h"
-#include "../../module/core/index.h"
-#include "../../module/core/partition.h"
+#include "arena.h"
+#include "document.h"
+#include "index.h"
+#include "partition.h"
 
 void core_setup(void);
 

@@ -7,7 +7,7 @@
 #define ds_arena_free		real_arena_free
 #define ds_arena_reclaim	real_arena_reclaim
 
-#include "../../module/core/arena.c"
+#include "arena.c"
 
 #undef ds_arena_alloc
 #undef ds_arena_free

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "../../module/core/index.c"
+#include "index.c"
 
 #include "core.h"
 

@@ -703,6 +703,52 @@ static void full_for_long(void)
 	store_destroy(s);
 }
 
+/*
+ * What is retired comes back in the middle of a commit, when it is needed,
+ * whatever it is needed for.
+ */
+static void reclaimed_in_time(void)
+{
+	u32 n, used = 0;
+
+	for (n = 0; n <= used; n++) {
+		struct store *s = store_create(4);
+		struct batch *b;
+		char id[16];
+		u64 first;
+		u32 i;
+
+		put(s, "a", 1);
+		put(s, "a", 2);
+		store_maintain(s, 1, true);
+		CHECK_EQ(s->p.arena.nclosed, 1);
+		shim_rcu_elapse();
+
+		/* More than there are slots in the first buckets. */
+		b = batch_create_for(s, n & 1, 100);
+		for (i = 0; i < 100; i++) {
+			snprintf(id, sizeof(id), "%u", i);
+			op_touch(b, id, 0);
+		}
+		first = core_allocs;
+		core_fail_after = first + n;
+		store_begin(s);
+		store_apply(s, b);
+		used = core_allocs - first;
+		core_fail_after = CORE_NEVER;
+		CHECK(!b->batch.nomem);
+		CHECK_EQ(s->p.arena.nclosed, n >= used);
+		store_publish(s);
+		store_settle(s, b);
+		store_maintain(s, 100, false);
+		store_validate(s);
+		CHECK_EQ(s->p.stats.documents, 101);
+		batch_destroy(b);
+		store_destroy(s);
+	}
+	CHECK(used > 100);
+}
+
 /* A version that is too large is refused, and nothing is left of it. */
 static void too_large(void)
 {
@@ -818,6 +864,7 @@ const struct test partition_tests[] = {
 	TEST(tombstone_waits),
 	TEST(bytes_come_back),
 	TEST(no_memory),
+	TEST(reclaimed_in_time),
 	TEST(full),
 	TEST(full_for_long),
 	TEST(too_large),

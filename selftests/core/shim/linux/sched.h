@@ -2,8 +2,8 @@
 #ifndef _SHIM_LINUX_SCHED_H
 #define _SHIM_LINUX_SCHED_H
 
-static inline void cond_resched(void)
-{
-}
+#include "../shim.h"
 
-#endif
+#define cond_resched()	shim_jitter()
+
+#endif /* _SHIM_LINUX_SCHED_H */

@@ -1,0 +1,607 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * One owner and many readers, none of whom waits for another.
+ *
+ * Documents tell by themselves whether they are whole: one number, bytes that
+ * follow from it, and a sum of all that. Some exist throughout, in pairs that
+ * change together; others come and go, so many that the index has to grow while
+ * it is read. SECONDS says how long each test takes.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <string.h>
+#include <time.h>
+
+#include "store.h"
+#include "test.h"
+
+#define PAIRS		40
+#define STABLE		(2 * PAIRS)
+#define GUESTS		6000
+#define READERS		3
+
+#define PROP_NUMBER	1
+#define PROP_BYTES	2
+#define PROP_SUM	3
+
+/**
+ * struct world - what the threads share
+ * @s: the store
+ * @number: what documents are written with, grows with each batch
+ * @stop: it is over
+ * @reads: documents read
+ * @scans: scans that came to their end
+ * @retries: mapped reads thrown away
+ */
+struct world {
+	struct store *s;
+	u64 number;
+	bool stop;
+	u64 reads;
+	u64 scans;
+	u64 retries;
+};
+
+struct reader {
+	struct world *w;
+	struct rng rng;
+	pthread_t thread;
+	u64 versions[STABLE + GUESTS];
+	u32 seen[STABLE];
+	struct ds_scan scan;
+};
+
+static u32 id_make(char *id, u32 number)
+{
+	return snprintf(id, 16, "%s%u", number < STABLE ? "stable" : "guest", number);
+}
+
+/* How many bytes a document has that was written with this number. */
+static u32 bytes_len(u64 number)
+{
+	u32 x = number * 2654435761U >> 8;
+
+	return x % 7 ? x % 97 : x % 3001;
+}
+
+static u64 sum_of(const void *id, u32 id_len, u64 number, const u8 *bytes, u32 len)
+{
+	u64 sum = number;
+	u32 i;
+
+	for (i = 0; i < id_len; i++)
+		sum = sum * 31 + ((const u8 *)id)[i];
+	for (i = 0; i < len; i++)
+		sum = sum * 31 + bytes[i];
+	return sum;
+}
+
+static u64 value_number(const struct docstore_version *v, u32 name)
+{
+	struct ds_value value;
+	u64 number;
+
+	CHECK(ds_version_property(v, name, &value));
+	CHECK_EQ(value.type, DOCSTORE_TYPE_U64);
+	CHECK_EQ(value.len, 8);
+	memcpy(&number, value.data, 8);
+	return number;
+}
+
+/* Is a document whole, and the one that was asked for? Return its number. */
+static u64 whole(const struct docstore_version *v, const char *id, u32 id_len)
+{
+	struct ds_value bytes;
+	u64 number;
+
+	CHECK(ds_version_is(v, (const u8 *)id, id_len));
+	CHECK_EQ(v->nprops, 3);
+	CHECK(ds_version_property(v, PROP_BYTES, &bytes));
+	number = value_number(v, PROP_NUMBER);
+	CHECK_EQ(bytes.len, bytes_len(number));
+	CHECK_EQ(value_number(v, PROP_SUM), sum_of(id, id_len, number, bytes.data, bytes.len));
+	return number;
+}
+
+static void write_document(struct batch *b, u32 which, u64 number)
+{
+	u8 bytes[3001];
+	u32 len = bytes_len(number), id_len, i;
+	char id[16];
+
+	id_len = id_make(id, which);
+	for (i = 0; i < len; i++)
+		bytes[i] = number + i * 7;
+	op_set_number(b, id, PROP_NUMBER, DOCSTORE_TYPE_U64, number);
+	op_set_data(b, id, PROP_BYTES, DOCSTORE_TYPE_BYTES, bytes, len);
+	op_set_number(b, id, PROP_SUM, DOCSTORE_TYPE_U64, sum_of(id, id_len, number, bytes, len));
+}
+
+/* Versions never go backwards, whatever is deleted in between. */
+static void reader_version(struct reader *r, u32 which, u64 version)
+{
+	if (version < r->versions[which])
+		FAIL("document %u had version %llu, and now %llu", which,
+		     (unsigned long long)r->versions[which], (unsigned long long)version);
+	r->versions[which] = version;
+}
+
+static void read_one(struct reader *r, u32 which)
+{
+	const struct docstore_version *v;
+	u64 number;
+	char id[16];
+	u32 len = id_make(id, which);
+
+	rcu_read_lock();
+	v = store_read(r->w->s, id, len);
+	if (!v) {
+		if (which < STABLE)
+			FAIL("%s is there, and was not found", id);
+		rcu_read_unlock();
+		return;
+	}
+	number = whole(v, id, len);
+	reader_version(r, which, v->version);
+	if (!rng_below(&r->rng, 16)) {
+		/* It stays as it is, to the end of the section. */
+		u32 naps = rng_below(&r->rng, 20);
+
+		while (naps--)
+			sched_yield();
+		CHECK_EQ(whole(v, id, len), number);
+	}
+	rcu_read_unlock();
+}
+
+static const struct docstore_version *find_at(struct store *s, const char *id, u32 len, u64 seq)
+{
+	const struct docstore_version *v;
+
+	v = ds_index_lookup(&s->p.index, store_hash(s, id, len), (const u8 *)id, len);
+	return v ? ds_partition_visible(&s->p, v, seq) : NULL;
+}
+
+/* Two documents that one batch writes, seen at one moment. */
+static void read_pair(struct reader *r, u32 pair)
+{
+	const struct docstore_version *a, *b;
+	struct store *s = r->w->s;
+	char id_a[16], id_b[16];
+	u32 len_a = id_make(id_a, 2 * pair), len_b = id_make(id_b, 2 * pair + 1);
+	u64 seq;
+
+	rcu_read_lock();
+	seq = smp_load_acquire(&s->map->visible_seq);
+	a = find_at(s, id_a, len_a, seq);
+	if (!rng_below(&r->rng, 4))
+		sched_yield();
+	b = find_at(s, id_b, len_b, seq);
+	CHECK(a && b);
+	CHECK_EQ(whole(a, id_a, len_a), whole(b, id_b, len_b));
+	CHECK(a->seq <= seq && b->seq <= seq);
+	rcu_read_unlock();
+}
+
+/* All documents: what is there throughout once, and nothing out of order. */
+static void scan_all(struct reader *r)
+{
+	struct store *s = r->w->s;
+	struct ds_scan *scan = &r->scan;
+	u64 last = 0;
+	u32 i;
+
+	memset(r->seen, 0, sizeof(r->seen));
+	scan->from = 0;
+	while (!READ_ONCE(r->w->stop)) {
+		u64 seq;
+
+		rcu_read_lock();
+		seq = smp_load_acquire(&s->map->visible_seq);
+		ds_index_scan(&s->p.index, s->key, scan);
+		for (i = 0; i < scan->count; i++) {
+			const struct docstore_version *v = scan->found[i].version;
+			unsigned int which;
+			char id[16];
+
+			CHECK(scan->found[i].position >= last);
+			last = scan->found[i].position;
+			v = ds_partition_visible(&s->p, v, seq);
+			if (!v)
+				continue;
+			memset(id, 0, sizeof(id));
+			memcpy(id, ds_version_id(v), v->id_len);
+			whole(v, id, v->id_len);
+			if (sscanf(id, "stable%u", &which) == 1)
+				r->seen[which]++;
+		}
+		rcu_read_unlock();
+		if (scan->last == U64_MAX) {
+			for (i = 0; i < STABLE; i++)
+				CHECK_EQ(r->seen[i], 1);
+			__atomic_fetch_add(&r->w->scans, 1, __ATOMIC_RELAXED);
+			return;
+		}
+		scan->from = scan->last + 1;
+	}
+}
+
+static void *reader_thread(void *data)
+{
+	struct reader *r = data;
+	u32 reads = 0;
+
+	shim_rcu_register();
+	while (!READ_ONCE(r->w->stop)) {
+		u32 what = rng_below(&r->rng, 100);
+
+		if (what < 60)
+			read_one(r, rng_below(&r->rng, STABLE));
+		else if (what < 80)
+			read_pair(r, rng_below(&r->rng, PAIRS));
+		else
+			read_one(r, STABLE + rng_below(&r->rng, GUESTS));
+		reads++;
+		if (!rng_below(&r->rng, 2000))
+			scan_all(r);
+	}
+	__atomic_fetch_add(&r->w->reads, reads, __ATOMIC_RELAXED);
+	shim_rcu_unregister();
+	return NULL;
+}
+
+/* Brings memory, and reads what monitors read. */
+static void *donor_thread(void *data)
+{
+	const struct timespec nap = { .tv_nsec = 200 * 1000 };
+	struct world *w = data;
+	struct ds_partition *p = &w->s->p;
+
+	while (!READ_ONCE(w->stop)) {
+		store_top_up(w->s, DOCSTORE_MAP_CHUNK_SIZE);
+		CHECK(READ_ONCE(p->stats.documents) <= STABLE + GUESTS);
+		CHECK(READ_ONCE(p->arena.retired_bytes) <=
+		      (u64)w->s->max_chunks * DOCSTORE_MAP_CHUNK_SIZE);
+		CHECK(READ_ONCE(p->index.bytes) < DOCSTORE_MAP_CHUNK_SIZE);
+		CHECK(READ_ONCE(p->stats.document_bytes) <=
+		      (u64)w->s->max_chunks * DOCSTORE_MAP_CHUNK_SIZE);
+		nanosleep(&nap, NULL);
+	}
+	return NULL;
+}
+
+/* What happens in one commit; as often as it takes for want of memory. */
+static void owner_commit(struct world *w, struct batch **batches, u32 n)
+{
+	struct store *s = w->s;
+	bool again;
+	u32 i;
+
+	do {
+		again = false;
+		store_begin(s);
+		for (i = 0; i < n; i++) {
+			if (batches[i]->batch.nomem || !batches[i]->changes[0].deltas[0].version)
+				store_apply(s, batches[i]);
+			again |= batches[i]->batch.nomem;
+		}
+		store_publish(s);
+		for (i = 0; i < n; i++)
+			store_settle(s, batches[i]);
+		store_maintain(s, 8, again);
+		store_give_back(s);
+		if (again)
+			sched_yield();
+	} while (again);
+	for (i = 0; i < n; i++)
+		batch_destroy(batches[i]);
+}
+
+static struct batch *owner_pair(struct world *w, u32 pair)
+{
+	struct batch *b = batch_create(w->s, true);
+
+	w->number++;
+	write_document(b, 2 * pair, w->number);
+	write_document(b, 2 * pair + 1, w->number);
+	return b;
+}
+
+static struct batch *owner_guests(struct world *w, struct rng *rng, bool *there, u32 n,
+				  u32 percent)
+{
+	struct batch *b = batch_create(w->s, false);
+	char id[16];
+
+	while (n--) {
+		u32 guest = rng_below(rng, GUESTS);
+
+		if (there[guest] && rng_below(rng, 100) >= percent) {
+			id_make(id, STABLE + guest);
+			op_delete(b, id);
+			there[guest] = false;
+		} else {
+			write_document(b, STABLE + guest, ++w->number);
+			there[guest] = true;
+		}
+	}
+	return b;
+}
+
+/*
+ * A new store each time: it begins small, and grows while it is read; then most
+ * of it goes, and comes back.
+ */
+static void owner_round(struct world *w, struct rng *rng, double until)
+{
+	bool there[GUESTS] = {};
+	u32 percent = 100, commits = 0;
+	struct timespec now;
+
+	do {
+		struct batch *batches[3];
+		u32 n = 0;
+
+		if (rng_below(rng, 2))
+			batches[n++] = owner_pair(w, rng_below(rng, PAIRS));
+		if (rng_below(rng, 4))
+			batches[n++] = owner_guests(w, rng, there, 1 + rng_below(rng, 8), percent);
+		if (!rng_below(rng, 8))
+			batches[n++] = owner_pair(w, rng_below(rng, PAIRS));
+		if (n)
+			owner_commit(w, batches, n);
+		if (++commits % 2000 == 0)
+			percent = commits / 2000 % 2 ? 20 : 90;
+		/* Readers are to be woken up in many places. */
+		if (!rng_below(rng, 10))
+			sched_yield();
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	} while (now.tv_sec + now.tv_nsec / 1e9 < until);
+}
+
+static void run_world(void *(*extra)(void *))
+{
+	u64 seconds = test_param("SECONDS", 4);
+	struct rng rng = { test_seed() };
+	struct timespec begin, now;
+	u32 rounds = 0, buckets = 0, i;
+	u64 reads = 0, scans = 0, commits = 0, retries = 0;
+
+	shim_jitter_rate = test_param("JITTER", 200);
+	shim_rcu_threads_begin();
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	do {
+		struct world w = { .s = store_create(64) };
+		struct reader *readers = calloc(READERS, sizeof(*readers));
+		pthread_t donor;
+
+		w.s->keep = extra;
+		for (i = 0; i < PAIRS; i++) {
+			struct batch *b = owner_pair(&w, i);
+
+			store_top_up(w.s, b->bytes);
+			owner_commit(&w, &b, 1);
+		}
+		CHECK(readers && !pthread_create(&donor, NULL, donor_thread, &w));
+		for (i = 0; i < READERS; i++) {
+			readers[i].w = &w;
+			readers[i].rng.state = rng_next(&rng);
+			CHECK(!pthread_create(&readers[i].thread, NULL,
+					      extra && !i ? extra : reader_thread, &readers[i]));
+		}
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		owner_round(&w, &rng, now.tv_sec + now.tv_nsec / 1e9 + 1 + rounds % 3 * 0.5);
+		WRITE_ONCE(w.stop, true);
+		pthread_join(donor, NULL);
+		for (i = 0; i < READERS; i++)
+			pthread_join(readers[i].thread, NULL);
+
+		store_validate(w.s);
+		store_quiesce(w.s);
+		store_validate(w.s);
+		buckets = w.s->map->buckets > buckets ? w.s->map->buckets : buckets;
+		commits += w.s->p.stats.commits;
+		reads += w.reads;
+		scans += w.scans;
+		retries += w.retries;
+		free(readers);
+		store_destroy(w.s);
+		rounds++;
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	} while (now.tv_sec - begin.tv_sec < seconds);
+	shim_rcu_threads_end();
+	test_note("%u rounds, %llu commits, %u buckets, %llu reads, %llu scans, %llu retries",
+		  rounds, (unsigned long long)commits, buckets, (unsigned long long)reads,
+		  (unsigned long long)scans, (unsigned long long)retries);
+	CHECK(reads > 1000);
+}
+
+static void readers(void)
+{
+	run_world(NULL);
+}
+
+/*
+ * A reader of the mapping: no read section, nothing of the engine, only what the
+ * interface says. It may look at memory that is being written to, and must find
+ * out by itself; sanitizers would take that for a fault.
+ */
+#define MAPPED	__attribute__((__no_sanitize__("address", "thread", "undefined"), __noinline__))
+
+struct mapped {
+	struct world *w;
+	u64 copy[DOCSTORE_MAX_DOCUMENT / 8];
+	u32 limit;
+};
+
+MAPPED static const volatile u32 *mapped_at(struct mapped *m, u32 ref, u32 *room)
+{
+	struct ds_chunk *chunk;
+	u32 unit = ref & ((1U << DS_CHUNK_UNITS_SHIFT) - 1);
+
+	if (!ref || ref >= m->limit)
+		return NULL;
+	/* Stands for the mapping, in which chunks lie one behind the other. */
+	chunk = READ_ONCE(m->w->s->chunks[ref >> DS_CHUNK_UNITS_SHIFT]);
+	if (!chunk)
+		return NULL;
+	*room = ((1U << DS_CHUNK_UNITS_SHIFT) - unit) << DOCSTORE_MAP_UNIT_SHIFT;
+	return chunk->base + ((size_t)unit << DOCSTORE_MAP_UNIT_SHIFT);
+}
+
+/* Copy a version; false if it can't be one. */
+MAPPED static bool mapped_copy(struct mapped *m, u32 ref)
+{
+	const volatile u64 *from;
+	const struct docstore_version *v = (void *)m->copy;
+	u32 room, i, words;
+
+	from = (const volatile u64 *)mapped_at(m, ref, &room);
+	if (!from || room < sizeof(*v))
+		return false;
+	for (i = 0; i < sizeof(*v) / 8; i++)
+		m->copy[i] = from[i];
+	words = (v->size + 7) / 8;
+	if (v->size < sizeof(*v) || v->size > room || words > DOCSTORE_MAX_DOCUMENT / 8)
+		return false;
+	for (; i < words; i++)
+		m->copy[i] = from[i];
+	return true;
+}
+
+/* Does the copy have this id, as far as one can tell? */
+MAPPED static bool mapped_is(struct mapped *m, const char *id, u32 len)
+{
+	const struct docstore_version *v = (void *)m->copy;
+	u32 each = 3 + (v->flags & DOCSTORE_VERSION_WIDE ? 4 : 2) +
+		   (v->flags & DOCSTORE_VERSION_SET ? 4 : 0);
+	const u8 *at = (const u8 *)(v + 1) + (u32)v->nprops * each;
+	u32 i;
+
+	if (v->id_len != len || at + len > (const u8 *)v + v->size)
+		return false;
+	for (i = 0; i < len; i++)
+		if (at[i] != (u8)id[i])
+			return false;
+	return true;
+}
+
+enum { MAPPED_AGAIN, MAPPED_FOUND, MAPPED_NOTHING };
+
+/* The document's newest visible version, to @copy. */
+MAPPED static int mapped_look(struct mapped *m, u64 hash, const char *id, u32 len)
+{
+	const struct docstore_map_partition *map = m->w->s->map;
+	const struct docstore_version *v = (void *)m->copy;
+	const volatile u32 *dir, *words;
+	u32 number, moves, buckets, room, ref, i, hops;
+	u64 seq;
+
+	seq = __atomic_load_n(&map->visible_seq, __ATOMIC_ACQUIRE);
+	m->limit = READ_ONCE(map->limit);
+	moves = __atomic_load_n(&map->moves, __ATOMIC_ACQUIRE);
+	buckets = __atomic_load_n(&map->buckets, __ATOMIC_ACQUIRE);
+	if (!buckets)
+		return MAPPED_NOTHING;
+	number = docstore_map_bucket(hash, buckets);
+	i = number >> DOCSTORE_MAP_SEGMENT_SHIFT;
+	dir = mapped_at(m, READ_ONCE(map->dir[i >> DOCSTORE_MAP_DIR_SHIFT]), &room);
+	if (!dir)
+		return MAPPED_AGAIN;
+	words = mapped_at(m, dir[i & (DOCSTORE_MAP_DIR_SEGMENTS - 1)], &room);
+	if (!words)
+		return MAPPED_AGAIN;
+	words += (number & (DOCSTORE_MAP_SEGMENT - 1)) * 16;
+
+	for (hops = 0; hops < 1000; hops++) {
+		for (i = 0; i < DOCSTORE_MAP_SLOTS; i++) {
+			if (words[5 + i] >> DOCSTORE_STATE_TAG_SHIFT != docstore_map_tag(hash))
+				continue;
+			ref = __atomic_load_n(&words[i], __ATOMIC_ACQUIRE);
+			if (!ref)
+				continue;
+			if (!mapped_copy(m, ref))
+				return MAPPED_AGAIN;
+			if (!mapped_is(m, id, len))
+				continue;
+			while (v->seq > seq) {
+				if (!v->prev)
+					return MAPPED_NOTHING;
+				if (!mapped_copy(m, v->prev) || !mapped_is(m, id, len))
+					return MAPPED_AGAIN;
+			}
+			return v->flags & DOCSTORE_VERSION_TOMBSTONE ? MAPPED_NOTHING :
+								       MAPPED_FOUND;
+		}
+		ref = __atomic_load_n(&words[15], __ATOMIC_ACQUIRE);
+		if (!ref) {
+			__atomic_thread_fence(__ATOMIC_ACQUIRE);
+			if ((moves & 1) || READ_ONCE(map->moves) != moves)
+				return MAPPED_AGAIN;
+			return MAPPED_NOTHING;
+		}
+		words = mapped_at(m, ref, &room);
+		if (!words || room < 64)
+			return MAPPED_AGAIN;
+	}
+	return MAPPED_AGAIN;
+}
+
+static void mapped_read(struct reader *r, struct mapped *m, u32 which)
+{
+	const struct docstore_map_partition *map = r->w->s->map;
+	char id[16];
+	u32 len = id_make(id, which), tries;
+	u64 hash = store_hash(r->w->s, id, len);
+
+	for (tries = 0; tries < 1000000; tries++) {
+		u64 era = __atomic_load_n(&map->era, __ATOMIC_ACQUIRE);
+		int what = mapped_look(m, hash, id, len);
+
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		if (READ_ONCE(map->era) - era > 1 || what == MAPPED_AGAIN) {
+			__atomic_fetch_add(&r->w->retries, 1, __ATOMIC_RELAXED);
+			sched_yield();
+			continue;
+		}
+		if (what == MAPPED_NOTHING) {
+			if (which < STABLE)
+				FAIL("%s is there, and was not found in the mapping", id);
+			return;
+		}
+		whole((void *)m->copy, id, len);
+		reader_version(r, which, ((struct docstore_version *)m->copy)->version);
+		return;
+	}
+	FAIL("%s was not to be had in the mapping", id);
+}
+
+static void *mapped_thread(void *data)
+{
+	struct reader *r = data;
+	struct mapped *m = calloc(1, sizeof(*m));
+	u64 reads = 0;
+
+	CHECK(m);
+	m->w = r->w;
+	while (!READ_ONCE(r->w->stop)) {
+		mapped_read(r, m, rng_below(&r->rng, 4) ? rng_below(&r->rng, STABLE) :
+						STABLE + rng_below(&r->rng, GUESTS));
+		reads++;
+	}
+	__atomic_fetch_add(&r->w->reads, reads, __ATOMIC_RELAXED);
+	free(m);
+	return NULL;
+}
+
+static void mapped_readers(void)
+{
+	run_world(mapped_thread);
+}
+
+const struct test thread_tests[] = {
+	TEST(readers),
+	TEST(mapped_readers),
+	{}
+};
