@@ -3,65 +3,12 @@
  * The control node: what there is, making, opening, listing and removing
  * stores, and who may do that.
  */
-#define _GNU_SOURCE
-#include <grp.h>
-#include <sched.h>
-#include <linux/capability.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-
-#include "kselftest_harness.h"
 #include "docstore_test.h"
 
-#define OWNER	1001
-#define GROUP	1002
-#define OTHER	1003
+#include <sys/resource.h>
+#include <sys/stat.h>
 
-/* In a child: become someone who has no capabilities. */
-static void become(uid_t uid, gid_t gid, gid_t supplementary)
-{
-	DS_CHILD(!setgroups(supplementary ? 1 : 0, &supplementary));
-	DS_CHILD(!setresgid(gid, gid, gid));
-	DS_CHILD(!setresuid(uid, uid, uid));
-}
-
-/* In a child: stay root, but without one capability. */
-static void drop_capability(int capability)
-{
-	struct __user_cap_header_struct header = {
-		.version = _LINUX_CAPABILITY_VERSION_3,
-	};
-	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
-
-	DS_CHILD(!syscall(SYS_capget, &header, data));
-	data[capability / 32].effective &= ~(1U << capability % 32);
-	DS_CHILD(!syscall(SYS_capset, &header, data));
-}
-
-/* Runs @code in a child, and expects that the child is content. */
-#define IN_CHILD(...)							\
-	do {								\
-		pid_t __pid = ds_fork();				\
-									\
-		ASSERT_LE(0, __pid);					\
-		if (!__pid) {						\
-			__VA_ARGS__;					\
-			_exit(0);					\
-		}							\
-		EXPECT_EQ(0, ds_wait(__pid));				\
-	} while (0)
-
-/* Makes a store in a child that belongs to OWNER and GROUP. */
-static void make_as_owner(const char *name, __u32 mode)
-{
-	int control;
-
-	become(OWNER, GROUP, 0);
-	control = ds_control();
-	DS_CHILD(control >= 0);
-	DS_CHILD_EQ(0, ds_create(control, name, mode, 1, 0));
-}
+#include "kselftest_harness.h"
 
 FIXTURE(control) {
 	int control;
@@ -261,7 +208,7 @@ TEST_F(control, create_partitions)
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		EXPECT_EQ(cases[i].result,
 			  ds_create(self->control, self->name, 0600,
-				    cases[i].partitions, 0))
+				    cases[i].partitions, 1ULL << 30))
 			TH_LOG("%u partitions", cases[i].partitions);
 		if (cases[i].result)
 			continue;
@@ -274,6 +221,39 @@ TEST_F(control, create_partitions)
 		close(fd);
 		ASSERT_EQ(0, ds_remove(self->control, self->name));
 	}
+}
+
+/* Each partition must be allowed a piece of 2 MiB, and a little. */
+TEST_F(control, create_max_bytes)
+{
+	struct docstore_store_info info;
+	int fd, online = sysconf(_SC_NPROCESSORS_ONLN);
+	__u32 n;
+
+	for (n = 1; n <= 32; n *= 2) {
+		EXPECT_EQ(-EINVAL, ds_create(self->control, self->name, 0600, n, 1));
+		EXPECT_EQ(-EINVAL, ds_create(self->control, self->name, 0600, n,
+					     n * (2ULL << 20)));
+		EXPECT_EQ(0, ds_create(self->control, self->name, 0600, n,
+				       n * (3ULL << 20)));
+		ASSERT_EQ(0, ds_remove(self->control, self->name));
+	}
+	/* Who leaves the choice to the kernel gets as many as there is room for. */
+	EXPECT_EQ(-EINVAL, ds_create(self->control, self->name, 0600, 0, 2 << 20));
+	ASSERT_EQ(0, ds_create(self->control, self->name, 0600, 0, 3 << 20));
+	fd = ds_open(self->control, self->name, DS_READ);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, ds_store_info(fd, &info));
+	EXPECT_EQ(1, info.partitions);
+	close(fd);
+	ASSERT_EQ(0, ds_remove(self->control, self->name));
+	ASSERT_EQ(0, ds_create(self->control, self->name, 0600, 0,
+			       online * (3ULL << 20)));
+	fd = ds_open(self->control, self->name, DS_READ);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, ds_store_info(fd, &info));
+	EXPECT_EQ(online, info.partitions);
+	close(fd);
 }
 
 TEST_F(control, create_exists)
@@ -708,12 +688,12 @@ TEST_F(list, while_stores_go)
 
 TEST_F(list, by_anyone)
 {
-	IN_CHILD({
+	DS_IN_CHILD({
 		struct docstore_store_info got[64];
 		__u64 cursor = 0;
 		int i, n, control, seen = 0;
 
-		become(OTHER, OTHER, 0);
+		ds_become(12345, 12345, 0);
 		control = ds_control_open(O_RDONLY);
 		DS_CHILD(control >= 0);
 		do {
@@ -820,193 +800,6 @@ TEST_F(control, no_plain_file)
 	EXPECT_EQ(MAP_FAILED, mmap(NULL, 4096, PROT_READ, MAP_SHARED,
 				   self->control, 0));
 	close(fd);
-}
-
-/* Permissions -------------------------------------------------------------- */
-
-FIXTURE(permission) {
-	int control;
-	char name[DOCSTORE_STORE_NAME_SIZE];
-};
-
-FIXTURE_VARIANT(permission) {
-	__u32 mode;
-	uid_t uid;
-	gid_t gid;
-	gid_t supplementary;
-	int read, write;		/* results of opening */
-};
-
-#define WHO_OWNER	.uid = OWNER, .gid = OTHER
-#define WHO_GROUP	.uid = OTHER, .gid = GROUP
-#define WHO_IN_GROUP	.uid = OTHER, .gid = OTHER, .supplementary = GROUP
-#define WHO_OTHER	.uid = OTHER, .gid = OTHER
-#define NO		-EACCES
-
-FIXTURE_VARIANT_ADD(permission, none_owner) { 0, WHO_OWNER, .read = NO, .write = NO };
-FIXTURE_VARIANT_ADD(permission, none_other) { 0, WHO_OTHER, .read = NO, .write = NO };
-FIXTURE_VARIANT_ADD(permission, m600_owner) { 0600, WHO_OWNER };
-FIXTURE_VARIANT_ADD(permission, m600_group) { 0600, WHO_GROUP, .read = NO, .write = NO };
-FIXTURE_VARIANT_ADD(permission, m600_other) { 0600, WHO_OTHER, .read = NO, .write = NO };
-FIXTURE_VARIANT_ADD(permission, m400_owner) { 0400, WHO_OWNER, .write = NO };
-FIXTURE_VARIANT_ADD(permission, m200_owner) { 0200, WHO_OWNER, .read = NO };
-FIXTURE_VARIANT_ADD(permission, m640_group) { 0640, WHO_GROUP, .write = NO };
-FIXTURE_VARIANT_ADD(permission, m640_in_group) { 0640, WHO_IN_GROUP, .write = NO };
-FIXTURE_VARIANT_ADD(permission, m640_other) { 0640, WHO_OTHER, .read = NO, .write = NO };
-FIXTURE_VARIANT_ADD(permission, m620_in_group) { 0620, WHO_IN_GROUP, .read = NO };
-FIXTURE_VARIANT_ADD(permission, m664_group) { 0664, WHO_GROUP };
-FIXTURE_VARIANT_ADD(permission, m664_other) { 0664, WHO_OTHER, .write = NO };
-FIXTURE_VARIANT_ADD(permission, m662_other) { 0662, WHO_OTHER, .read = NO };
-FIXTURE_VARIANT_ADD(permission, m666_other) { 0666, WHO_OTHER };
-/* As with files, the first class that one belongs to decides. */
-FIXTURE_VARIANT_ADD(permission, m066_owner) { 0066, WHO_OWNER, .read = NO, .write = NO };
-FIXTURE_VARIANT_ADD(permission, m606_group) { 0606, WHO_GROUP, .read = NO, .write = NO };
-FIXTURE_VARIANT_ADD(permission, m606_in_group) { 0606, WHO_IN_GROUP, .read = NO, .write = NO };
-
-FIXTURE_SETUP(permission)
-{
-	self->control = ds_control();
-	ASSERT_LE(0, self->control);
-	ds_store_name(self->name, "permission");
-	if (!geteuid())
-		IN_CHILD(make_as_owner(self->name, variant->mode));
-}
-
-FIXTURE_TEARDOWN(permission)
-{
-	ds_remove(self->control, self->name);
-	close(self->control);
-}
-
-TEST_F(permission, open)
-{
-	if (geteuid())
-		SKIP(return, "only root can become others");
-	IN_CHILD({
-		int control, fd, both = variant->read ?: variant->write;
-
-		become(variant->uid, variant->gid, variant->supplementary);
-		control = ds_control();
-		DS_CHILD(control >= 0);
-		fd = ds_open(control, self->name, DS_READ);
-		DS_CHILD_EQ(variant->read, fd < 0 ? fd : 0);
-		fd = ds_open(control, self->name, DS_WRITE);
-		DS_CHILD_EQ(variant->write, fd < 0 ? fd : 0);
-		fd = ds_open(control, self->name, DS_RW);
-		DS_CHILD_EQ(both, fd < 0 ? fd : 0);
-	});
-}
-
-TEST_F(permission, remove)
-{
-	if (geteuid())
-		SKIP(return, "only root can become others");
-	IN_CHILD({
-		int control;
-
-		become(variant->uid, variant->gid, variant->supplementary);
-		control = ds_control();
-		DS_CHILD(control >= 0);
-		DS_CHILD_EQ(variant->uid == OWNER ? 0 : -EPERM,
-			    ds_remove(control, self->name));
-	});
-	EXPECT_EQ(variant->uid == OWNER ? -ENOENT : 0,
-		  ds_remove(self->control, self->name));
-}
-
-TEST_F(permission, root)
-{
-	struct docstore_store_info info;
-	int fd;
-
-	if (geteuid())
-		SKIP(return, "not root");
-	fd = ds_open(self->control, self->name, DS_RW);
-	ASSERT_LE(0, fd);
-	ASSERT_EQ(0, ds_store_info(fd, &info));
-	EXPECT_EQ(OWNER, info.uid);
-	EXPECT_EQ(GROUP, info.gid);
-	EXPECT_EQ(variant->mode, info.mode);
-	close(fd);
-	/* Root without the capability is one of the others. */
-	IN_CHILD({
-		__u32 mode = variant->mode;
-
-		drop_capability(CAP_DAC_OVERRIDE);
-		DS_CHILD(!setgroups(0, NULL));
-		fd = ds_open(self->control, self->name, DS_READ);
-		DS_CHILD_EQ(mode & 04 ? 0 : -EACCES, fd < 0 ? fd : 0);
-		fd = ds_open(self->control, self->name, DS_WRITE);
-		DS_CHILD_EQ(mode & 02 ? 0 : -EACCES, fd < 0 ? fd : 0);
-	});
-	IN_CHILD({
-		drop_capability(CAP_SYS_ADMIN);
-		DS_CHILD_EQ(-EPERM, ds_remove(self->control, self->name));
-	});
-	EXPECT_EQ(0, ds_remove(self->control, self->name));
-}
-
-/* A descriptor is good for what it was opened for, whoever holds it. */
-TEST_F(control, descriptors_keep_their_rights)
-{
-	int fd;
-
-	if (geteuid())
-		SKIP(return, "only root can become others");
-	ASSERT_EQ(0, ds_create(self->control, self->name, 0600, 1, 0));
-	fd = ds_open(self->control, self->name, DS_RW);
-	ASSERT_LE(0, fd);
-	IN_CHILD({
-		int property;
-
-		become(OTHER, OTHER, 0);
-		DS_CHILD_EQ(-EACCES, ds_open(self->control, self->name, DS_READ));
-		property = ds_prop_id(fd, "n");
-		DS_CHILD(property > 0);
-		DS_CHILD_EQ(0, ds_do(fd, ds_set_s64("a", property, 1)));
-		DS_CHILD_EQ(1, ds_fetch_s64(fd, "a", property));
-	});
-	close(fd);
-}
-
-/* Who is root in a user namespace of his own is nobody to others' stores. */
-TEST_F(control, user_namespace)
-{
-	if (geteuid())
-		SKIP(return, "only root can become others");
-	ASSERT_EQ(0, ds_create(self->control, self->name, 0600, 1, 0));
-	pid_t pid = ds_fork();
-
-	ASSERT_LE(0, pid);
-	if (!pid) {
-		int control, fd;
-		struct docstore_store_info info;
-		char name[DOCSTORE_STORE_NAME_SIZE];
-
-		become(OTHER, OTHER, 0);
-		if (unshare(CLONE_NEWUSER))
-			_exit(4);
-		control = ds_control();
-		DS_CHILD(control >= 0);
-		DS_CHILD_EQ(-EACCES, ds_open(control, self->name, DS_READ));
-		DS_CHILD_EQ(-EACCES, ds_open(control, self->name, DS_WRITE));
-		DS_CHILD_EQ(-EPERM, ds_remove(control, self->name));
-		/* His own he sees as belonging to the overflow user. */
-		ds_store_name(name, "userns");
-		DS_CHILD_EQ(0, ds_create(control, name, 0600, 1, 0));
-		fd = ds_open(control, name, DS_RW);
-		DS_CHILD(fd >= 0);
-		DS_CHILD_EQ(0, ds_store_info(fd, &info));
-		DS_CHILD_EQ(65534, info.uid);
-		DS_CHILD_EQ(65534, info.gid);
-		DS_CHILD_EQ(0, ds_remove(control, name));
-		_exit(0);
-	}
-	int status = ds_wait(pid);
-
-	if (status == 4)
-		SKIP(return, "no user namespaces here");
-	EXPECT_EQ(0, status);
 }
 
 TEST_HARNESS_MAIN

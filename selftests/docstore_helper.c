@@ -12,6 +12,8 @@
  *	docstore_helper clean			removes what killed tests left
  *	docstore_helper hold [STORE]		holds it, or the control node,
  *						open until it is killed
+ *	docstore_helper churn			opens, creates and removes until
+ *						it is killed, module or not
  *
  * The exit status is 0, or 1 with the errno's name on stderr.
  */
@@ -101,12 +103,39 @@ static int hold(int control, const char *name)
 		pause();
 }
 
+/* Nothing that fails is of interest: the module may be gone at any time. */
+static void __attribute__((noreturn)) churn(void)
+{
+	const char *name = DS_PREFIX "churn";
+
+	for (;;) {
+		int control = ds_control_open(O_RDWR), fd;
+
+		if (control < 0) {
+			usleep(100);
+			continue;
+		}
+		ds_create(control, name, 0600, 2, 0);
+		fd = ds_open(control, name, DS_RW);
+		if (fd >= 0) {
+			change(control, true, name, 0, 10);
+			close(fd);
+		}
+		ds_remove(control, name);
+		close(control);
+		usleep(1000);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
 	const char *name = argc > 2 ? argv[2] : NULL;
-	int control = ds_control();
+	int control;
 
+	if (!strcmp(what, "churn"))
+		churn();
+	control = ds_control();
 	if (control < 0)
 		return 1;
 	if (!strcmp(what, "create") && name)

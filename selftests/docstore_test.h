@@ -17,8 +17,10 @@
 #endif
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -63,9 +65,20 @@
 
 #define ds_ptr(p)	((__u64)(uintptr_t)(p))
 
-#define ds_broken(fmt, ...)						\
-	(fprintf(stderr, "# %s:%d: " fmt "\n", __FILE__, __LINE__,	\
-		 ##__VA_ARGS__), -ENOTRECOVERABLE)
+#define ds_broken(...)	ds_broken_at(__FILE__, __LINE__, __VA_ARGS__)
+
+static inline int __attribute__((format(printf, 3, 4)))
+ds_broken_at(const char *file, int line, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	fprintf(stderr, "# %s:%d: ", file, line);
+	vfprintf(stderr, format, args);
+	fputc('\n', stderr);
+	va_end(args);
+	return -ENOTRECOVERABLE;
+}
 
 /* Surroundings ------------------------------------------------------------- */
 
@@ -177,6 +190,27 @@ static inline int ds_wait(pid_t pid)
 				#seen, __s);				\
 			_exit(1);					\
 		}							\
+	} while (0)
+
+/* In a child: become someone who has no capabilities. */
+static inline void ds_become(uid_t uid, gid_t gid, gid_t supplementary)
+{
+	DS_CHILD(!setgroups(supplementary ? 1 : 0, &supplementary));
+	DS_CHILD(!setresgid(gid, gid, gid));
+	DS_CHILD(!setresuid(uid, uid, uid));
+}
+
+/* Runs code in a child, and expects that the child is content. */
+#define DS_IN_CHILD(...)							\
+	do {								\
+		pid_t __pid = ds_fork();				\
+									\
+		ASSERT_LE(0, __pid);					\
+		if (!__pid) {						\
+			__VA_ARGS__;					\
+			_exit(0);					\
+		}							\
+		EXPECT_EQ(0, ds_wait(__pid));				\
 	} while (0)
 
 static inline void *ds_map(size_t size, int flags)
@@ -900,6 +934,14 @@ static inline __s64 ds_fetch_s64(int fd, const char *id, __u32 property)
 	return value;
 }
 
+/* The version of a document, 0 if there is none. */
+static inline __u64 ds_version_of(int fd, const char *id)
+{
+	struct docstore_read r;
+
+	return ds_read(fd, id, 0, NULL, 0, &r) ? 0 : r.version;
+}
+
 /*
  * Over the documents of a scan's or read's buffer: the one behind @v, or NULL.
  * The caller has checked @v.
@@ -911,6 +953,33 @@ ds_doc_next(const struct docstore_version *v, const void *end)
 
 	return next < (const char *)end ?
 	       (const struct docstore_version *)next : NULL;
+}
+
+/* A store with three names and a buffer: what most tests begin with. */
+struct ds_base {
+	struct ds_store store;
+	int fd;
+	int a, b, c;
+	struct docstore_version *doc;	/* DS_ROOM bytes */
+};
+
+static inline int ds_base_begin(struct ds_base *s, __u32 partitions)
+{
+	int ret = ds_store_begin(&s->store, "base", partitions, 256 << 20);
+
+	if (ret)
+		return ret;
+	s->fd = s->store.fd;
+	s->a = ds_prop_id(s->fd, "a");
+	s->b = ds_prop_id(s->fd, "b");
+	s->c = ds_prop_id(s->fd, "c");
+	s->doc = ds_map(DS_ROOM, MAP_PRIVATE);
+	return s->a == 1 && s->b == 2 && s->c == 3 ? 0 : -ENOTRECOVERABLE;
+}
+
+static inline int ds_base_end(struct ds_base *s)
+{
+	return ds_store_end(&s->store);
 }
 
 #endif /* DOCSTORE_TEST_H */
