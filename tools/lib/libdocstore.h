@@ -362,6 +362,7 @@ struct ds_doc {
 	uint32_t bytes;
 	uint32_t type;
 	uint32_t nprops;
+	/* private: */
 	uint32_t __wide;
 	const unsigned char *__set;
 	const unsigned char *__ends;
