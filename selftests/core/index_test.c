@@ -376,12 +376,23 @@ static void scan(void)
 		entry_make(s, &entries[i], i);
 		entry_insert(s, &entries[i]);
 	}
-	/* At first, buckets are far fuller than one call returns. */
+	/*
+	 * At first, buckets are far fuller than one call returns, and stand in
+	 * another order each time.
+	 */
 	CHECK_EQ(s->map->buckets, CORE_INDEX_FIRST);
-	for (round = 0; round < 60; round++) {
+	for (round = 0; round < 160; round++) {
 		u64 last = 0;
 		u32 calls = 0;
 
+		for (i = 0; round < 100 && i < n; i++)
+			entry_remove(s, &entries[i]);
+		for (i = 0; round < 100 && i < n; i++) {
+			u32 at = (i * 7919 + round * 101) % n;
+
+			entry_make(s, &entries[at], at);
+			entry_insert(s, &entries[at]);
+		}
 		memset(times, 0, n * sizeof(*times));
 		scan->from = 0;
 		for (;;) {
@@ -414,7 +425,7 @@ static void scan(void)
 					entry_insert(s, e);
 				}
 			}
-			if (round > 2 && !rng_below(&rng, 3))
+			if (round > 100 && !rng_below(&rng, 3))
 				grown += ds_index_grow(&s->p.index, s->key);
 			if (!rng_below(&rng, 20))
 				settle(s);

@@ -513,6 +513,52 @@ static void tombstone_waits(void)
 	store_destroy(s);
 }
 
+/*
+ * A reader that begins in the middle of a commit sees what was before, and keeps
+ * it, though grace periods end that began before it did.
+ */
+static void reader_in_commit(void)
+{
+	struct store *s = store_create(4);
+	const struct docstore_version *a, *d, *newest;
+	unsigned long now;
+	struct batch *b;
+	u64 seq, waiting;
+	u32 i;
+
+	put(s, "a", 1);
+	put(s, "d", 1);
+	store_quiesce(s);
+
+	b = batch_create(s, false);
+	op_touch(b, "a", 0);
+	op_delete(b, "d");
+	store_begin(s);
+	store_apply(s, b);
+	seq = s->map->visible_seq;
+	a = store_read(s, "a", 1);
+	d = store_read(s, "d", 1);
+	CHECK(a && d);
+	now = shim_rcu_now();
+	store_publish(s);
+	store_settle(s, b);
+	waiting = s->p.arena.retired_bytes;
+	CHECK_EQ(waiting, ds_arena_block_size(a->size) + ds_arena_block_size(d->size));
+	for (i = 0; i < 20; i++) {
+		store_maintain(s, 100, true);
+		shim_rcu_elapse_to(now);
+		CHECK_EQ(s->p.arena.retired_bytes, waiting);
+		newest = ds_index_lookup(&s->p.index, store_hash(s, "d", 1), (const u8 *)"d", 1);
+		CHECK(newest && ds_partition_visible(&s->p, newest, seq) == d);
+		newest = ds_index_lookup(&s->p.index, store_hash(s, "a", 1), (const u8 *)"a", 1);
+		CHECK(ds_partition_visible(&s->p, newest, seq) == a);
+	}
+	batch_destroy(b);
+	store_quiesce(s);
+	store_validate(s);
+	store_destroy(s);
+}
+
 /* Everything that was stored is deleted: all bytes come back. */
 static void bytes_come_back(void)
 {
@@ -862,6 +908,7 @@ const struct test partition_tests[] = {
 	TEST(born_dead),
 	TEST(tombstones),
 	TEST(tombstone_waits),
+	TEST(reader_in_commit),
 	TEST(bytes_come_back),
 	TEST(no_memory),
 	TEST(reclaimed_in_time),

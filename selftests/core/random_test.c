@@ -15,6 +15,8 @@
 #define NAMES		24
 #define BATCHES		3
 #define CHANGES		8
+#define PINS		3
+#define PIN_DOCUMENTS	6
 
 struct property {
 	u32 name;
@@ -62,8 +64,27 @@ struct draft {
 	u64 floor;
 };
 
+/**
+ * struct pin - a reader that takes its time
+ * @active: there is one
+ * @now: grace periods up to this one may be over before it is done
+ * @seq: the visible_seq that it has loaded
+ * @docs: documents that it is interested in
+ * @versions: what it has found, NULL for nothing
+ * @copies: what that was like then
+ */
+struct pin {
+	bool active;
+	unsigned long now;
+	u64 seq;
+	struct document *docs[PIN_DOCUMENTS];
+	const struct docstore_version *versions[PIN_DOCUMENTS];
+	void *copies[PIN_DOCUMENTS];
+};
+
 struct model {
 	struct store *s;
+	struct pin pins[PINS];
 	struct rng rng;
 	struct document docs[DOCUMENTS];
 	u32 active;
@@ -744,6 +765,106 @@ static void view_of_before(struct model *m, const struct view *views, u32 n, u64
 	}
 }
 
+static const struct docstore_version *pin_find(struct model *m, const struct pin *pin, u32 i)
+{
+	const struct document *doc = pin->docs[i];
+	const struct docstore_version *v;
+
+	v = ds_index_lookup(&m->s->p.index, store_hash(m->s, doc->id, doc->id_len),
+			    doc->id, doc->id_len);
+	return v ? ds_partition_visible(&m->s->p, v, pin->seq) : NULL;
+}
+
+/* A read section begins, anywhere in a commit or between commits. */
+static void pin_begin(struct model *m)
+{
+	struct pin *pin = &m->pins[rng_below(&m->rng, PINS)];
+	u32 i;
+
+	if (pin->active)
+		return;
+	pin->active = true;
+	pin->now = shim_rcu_now();
+	pin->seq = smp_load_acquire(&m->s->map->visible_seq);
+	for (i = 0; i < PIN_DOCUMENTS; i++) {
+		const struct docstore_version *v;
+
+		pin->docs[i] = &m->docs[rng_below(&m->rng, m->active)];
+		pin->versions[i] = v = pin_find(m, pin, i);
+		pin->copies[i] = NULL;
+		if (!v)
+			continue;
+		pin->copies[i] = malloc(v->size);
+		CHECK(pin->copies[i]);
+		memcpy(pin->copies[i], v, v->size);
+	}
+}
+
+/* Whatever has happened meanwhile, it finds what it would have found then. */
+static void pin_check(struct model *m, const struct pin *pin)
+{
+	u32 i;
+
+	for (i = 0; i < PIN_DOCUMENTS; i++) {
+		const struct docstore_version *v = pin->versions[i];
+
+		if (v)
+			CHECK(!memcmp(v, pin->copies[i], ((struct docstore_version *)
+							  pin->copies[i])->size));
+		CHECK(pin_find(m, pin, i) == v);
+	}
+}
+
+static void pin_end(struct model *m, struct pin *pin)
+{
+	u32 i;
+
+	if (!pin->active)
+		return;
+	pin_check(m, pin);
+	for (i = 0; i < PIN_DOCUMENTS; i++)
+		free(pin->copies[i]);
+	pin->active = false;
+}
+
+static void model_pins(struct model *m)
+{
+	u32 i;
+
+	for (i = 0; i < PINS; i++) {
+		if (!m->pins[i].active)
+			continue;
+		if (rng_below(&m->rng, 20))
+			pin_check(m, &m->pins[i]);
+		else
+			pin_end(m, &m->pins[i]);
+	}
+	if (!rng_below(&m->rng, 8))
+		pin_begin(m);
+}
+
+static void model_unpin(struct model *m)
+{
+	u32 i;
+
+	for (i = 0; i < PINS; i++)
+		pin_end(m, &m->pins[i]);
+}
+
+/* Grace periods are over: all that may be, or some. */
+static void model_elapse(struct model *m)
+{
+	unsigned long to = shim_rcu_now();
+	u32 i;
+
+	if (rng_below(&m->rng, 2))
+		to -= min(to, (unsigned long)rng_below(&m->rng, 3));
+	for (i = 0; i < PINS; i++)
+		if (m->pins[i].active)
+			to = min(to, m->pins[i].now);
+	shim_rcu_elapse_to(to);
+}
+
 static void model_step(struct model *m)
 {
 	struct rng *rng = &m->rng;
@@ -783,6 +904,8 @@ static void model_step(struct model *m)
 			else
 				model_apply_each(m, batches[i], done);
 			hurry |= batches[i]->batch.nomem;
+			if (!rng_below(rng, 30))
+				pin_begin(m);
 		}
 		view_unchanged(m, views, nviews);
 		core_fail_after = CORE_NEVER;
@@ -813,7 +936,8 @@ static void model_step(struct model *m)
 		if (nbatches && rng_below(rng, 2))
 			store_donate(s);
 		if (!rng_below(rng, 6) || (nbatches && rng_below(rng, 2)))
-			synchronize_rcu();
+			model_elapse(m);
+		model_pins(m);
 		model_bury(m);
 		model_check_stats(m);
 	}
@@ -851,6 +975,7 @@ static void model(void)
 		if (step % 256 == 0)
 			model_check_all(&m);
 		if (!rng_below(&m.rng, 5000)) {
+			model_unpin(&m);
 			store_quiesce(s);
 			model_bury(&m);
 			model_check_stats(&m);
@@ -866,6 +991,7 @@ static void model(void)
 		  (unsigned long long)m.live, s->map->buckets, s->brought);
 	CHECK(m.passed > steps / 2);
 
+	model_unpin(&m);
 	/* In the end all is deleted, and all bytes come back. */
 	for (i = 0; i < DOCUMENTS; i++) {
 		struct document *doc = &m.docs[i];

@@ -20,6 +20,7 @@
 #define STABLE		(2 * PAIRS)
 #define GUESTS		6000
 #define READERS		3
+#define LATEST		8
 
 #define PROP_NUMBER	1
 #define PROP_BYTES	2
@@ -29,6 +30,7 @@
  * struct world - what the threads share
  * @s: the store
  * @number: what documents are written with, grows with each batch
+ * @latest: documents that were written last, for readers who like it hot
  * @stop: it is over
  * @reads: documents read
  * @scans: scans that came to their end
@@ -37,6 +39,7 @@
 struct world {
 	struct store *s;
 	u64 number;
+	u32 latest[LATEST];
 	bool stop;
 	u64 reads;
 	u64 scans;
@@ -104,12 +107,13 @@ static u64 whole(const struct docstore_version *v, const char *id, u32 id_len)
 	return number;
 }
 
-static void write_document(struct batch *b, u32 which, u64 number)
+static void write_document(struct world *w, struct batch *b, u32 which, u64 number)
 {
 	u8 bytes[3001];
 	u32 len = bytes_len(number), id_len, i;
 	char id[16];
 
+	WRITE_ONCE(w->latest[number % LATEST], which);
 	id_len = id_make(id, which);
 	for (i = 0; i < len; i++)
 		bytes[i] = number + i * 7;
@@ -236,7 +240,9 @@ static void *reader_thread(void *data)
 	while (!READ_ONCE(r->w->stop)) {
 		u32 what = rng_below(&r->rng, 100);
 
-		if (what < 60)
+		if (what < 30)
+			read_one(r, READ_ONCE(r->w->latest[rng_below(&r->rng, LATEST)]));
+		else if (what < 60)
 			read_one(r, rng_below(&r->rng, STABLE));
 		else if (what < 80)
 			read_pair(r, rng_below(&r->rng, PAIRS));
@@ -303,8 +309,8 @@ static struct batch *owner_pair(struct world *w, u32 pair)
 	struct batch *b = batch_create(w->s, true);
 
 	w->number++;
-	write_document(b, 2 * pair, w->number);
-	write_document(b, 2 * pair + 1, w->number);
+	write_document(w, b, 2 * pair, w->number);
+	write_document(w, b, 2 * pair + 1, w->number);
 	return b;
 }
 
@@ -322,7 +328,7 @@ static struct batch *owner_guests(struct world *w, struct rng *rng, bool *there,
 			op_delete(b, id);
 			there[guest] = false;
 		} else {
-			write_document(b, STABLE + guest, ++w->number);
+			write_document(w, b, STABLE + guest, ++w->number);
 			there[guest] = true;
 		}
 	}
@@ -362,6 +368,8 @@ static void owner_round(struct world *w, struct rng *rng, double until)
 
 static void run_world(void *(*extra)(void *))
 {
+	/* Short ones are about growing, long ones about what comes then. */
+	static const double lengths[] = { 0.1, 0.2, 0.1, 1.0 };
 	u64 seconds = test_param("SECONDS", 4);
 	struct rng rng = { test_seed() };
 	struct timespec begin, now;
@@ -391,7 +399,8 @@ static void run_world(void *(*extra)(void *))
 					      extra && !i ? extra : reader_thread, &readers[i]));
 		}
 		clock_gettime(CLOCK_MONOTONIC, &now);
-		owner_round(&w, &rng, now.tv_sec + now.tv_nsec / 1e9 + 1 + rounds % 3 * 0.5);
+		owner_round(&w, &rng, now.tv_sec + now.tv_nsec / 1e9 +
+			    lengths[rounds % ARRAY_SIZE(lengths)]);
 		WRITE_ONCE(w.stop, true);
 		pthread_join(donor, NULL);
 		for (i = 0; i < READERS; i++)

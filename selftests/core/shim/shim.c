@@ -107,6 +107,11 @@ void shim_rcu_elapse_to(unsigned long cookie)
 		shim_completed = cookie;
 }
 
+unsigned long shim_rcu_now(void)
+{
+	return shim_requested;
+}
+
 void shim_rcu_elapse(void)
 {
 	shim_rcu_elapse_to(shim_requested);

@@ -32,6 +32,10 @@ void shim_warn(const char *what, const char *file, int line);
  * step, so that a random test can be run again. With threads, liburcu says it.
  */
 void shim_rcu_elapse(void);
+/* The last grace period that was asked for. One that begins later is not over
+ * before those that read now are done, but this one may be.
+ */
+unsigned long shim_rcu_now(void);
 void shim_rcu_elapse_to(unsigned long cookie);
 void shim_rcu_threads_begin(void);
 void shim_rcu_threads_end(void);

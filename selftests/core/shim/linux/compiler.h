@@ -8,7 +8,12 @@
 #define _SHIM_LINUX_COMPILER_H
 
 #define READ_ONCE(x)		__atomic_load_n(&(x), __ATOMIC_RELAXED)
-#define WRITE_ONCE(x, val)	__atomic_store_n(&(x), (val), __ATOMIC_RELAXED)
+
+#define WRITE_ONCE(x, val)						\
+	do {								\
+		__atomic_store_n(&(x), (val), __ATOMIC_RELAXED);	\
+		shim_jitter();						\
+	} while (0)
 
 #define likely(x)		__builtin_expect(!!(x), 1)
 #define unlikely(x)		__builtin_expect(!!(x), 0)

@@ -1,0 +1,164 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Do the tests notice a broken engine? Each mutant is module/core with one fault;
+# the tests named beside it must fail.
+#
+#	./mutants.sh [name]...
+#
+# A mutant: name, file, sed script, build, tests.
+
+cd "$(dirname "$0")" || exit 1
+work=build/mutants
+mutants=()
+
+mutant() {
+	mutants+=("$1"$'\t'"$2"$'\t'"$3"$'\t'"$4"$'\t'"$5")
+}
+
+# Order between the owner and readers.
+mutant link-release index.c \
+	'/^void ds_index_link/,/^}/s/smp_store_release(&slot->bucket->ref\[slot->i\], ref)/WRITE_ONCE(slot->bucket->ref[slot->i], ref)/' \
+	tsan thread.readers
+mutant move-release index.c \
+	'/^static void ds_slot_move/,/^}/s/smp_store_release(&to->bucket->ref\[to->i\], /WRITE_ONCE(to->bucket->ref[to->i], /' \
+	tsan thread.readers
+mutant lookup-acquire index.c \
+	'/ds_bucket_lookup(const/,/^}/s/smp_load_acquire(&bucket->ref/READ_ONCE(bucket->ref/;s/READ_ONCE(bucket->ref\[i\])$/&/' \
+	tsan thread.readers
+mutant overflow-release index.c \
+	's/smp_store_release(&last->next, ref)/WRITE_ONCE(last->next, ref)/' \
+	tsan thread.readers
+mutant buckets-release index.c \
+	's/smp_store_release(&map->buckets, number + 1)/WRITE_ONCE(map->buckets, number + 1)/' \
+	tsan thread.readers
+mutant moves-unchecked-lookup index.c \
+	'/^ds_index_lookup\|^const struct docstore_version \*ds_index_lookup/,/^}/s/if (!(moves & 1).*/if (moves | 1)/' \
+	plain thread.readers
+mutant moves-unchecked-scan index.c \
+	'/^void ds_index_scan/,/^}/s/if (!(moves & 1).*/if (moves | 1)/' \
+	plain thread.readers
+mutant moves-after-buckets index.c \
+	'/^static void ds_index_move_begin/,/^}/s/WRITE_ONCE(index->map->moves, .*/(void)index;/;/^static void ds_index_move_end/,/^}/s/moves + 1)/moves + 2)/' \
+	plain thread.readers
+
+# Memory used again too early.
+mutant grace-reclaim arena.c \
+	'/^bool ds_arena_reclaim/,/^}/s/if (!poll_state.*/if (!list)/' \
+	asan "arena partition thread.readers"
+mutant grace-tombstones partition.c \
+	's/if (!poll_state_synchronize_rcu(dying->cookie))/if (!dying)/' \
+	plain "partition thread.readers"
+mutant era-unchanged arena.c \
+	's/smp_store_release(&map->era, list->era + 2)/(void)map/' \
+	plain "arena thread.mapped_readers"
+mutant retire-is-free partition.c \
+	's/ds_arena_retire(&p->arena, old_ref)/ds_arena_free(\&p->arena, old_ref)/' \
+	asan "partition random thread.readers"
+mutant settle-in-commit partition.c \
+	'/^static void ds_partition_link/,/^}/s/ds_arena_retire(&p->arena, old_ref);/&ds_arena_settle(\&p->arena, true);/' \
+	plain "partition random thread.readers"
+
+# Publication.
+mutant visible-early partition.c \
+	'/^void ds_partition_begin/,/^}/s/p->linked = false;/&smp_store_release(\&p->map->visible_seq, p->seq);/' \
+	plain "partition random"
+mutant prev-lost partition.c \
+	's/v->prev = old->prev;/v->prev = 0;/' \
+	plain "partition random"
+mutant tombstone-not-listed partition.c \
+	's/ds_tombstones_add(p, &p->buried, change->ref);/;/' \
+	plain "partition random"
+mutant floor-forgotten partition.c \
+	's/p->floor = max(p->floor, v->version)/p->floor = v->version/' \
+	plain "partition random"
+mutant undo-leaks partition.c \
+	'/^static void ds_change_undo/,/^}/s/if (change->ref)/if (0)/' \
+	plain "refusal random"
+mutant undo-keeps-slot partition.c \
+	'/^static void ds_change_undo/,/^}/s/if (change->reserved)/if (0)/' \
+	plain "refusal random"
+mutant nomem-keeps-results partition.c \
+	's/ds_change_clear(change);/;/' \
+	plain "refusal random"
+mutant done-twice partition.c \
+	'/^static void ds_partition_apply_each/,/^}/s/if (change->state == DS_CHANGE_DONE)/if (0)/' \
+	plain "refusal random"
+
+# The index.
+mutant trim-never index.c \
+	'/^static void ds_bucket_trim/,/^}/s/while ((ref = bucket->next))/while ((ref = 0))/' \
+	plain index
+mutant split-wrong-bit index.c \
+	's/bit = 1U << ilog2(number);/bit = 2U << ilog2(number);/' \
+	plain index
+mutant last-position index.c \
+	's/number + (1U << (bits - 1)) >= buckets/number + (1U << (bits - 1)) > buckets/' \
+	plain index
+mutant scan-drops index.c \
+	'/^static void ds_scan_add/,/^}/s/scan->last = position - 1/scan->last = position/' \
+	plain index
+
+# Documents and the arena.
+mutant wide-off-by-one document.c \
+	's/b->value_bytes > U16_MAX/b->value_bytes >= U16_MAX/' \
+	plain document
+mutant age-unclamped document.c \
+	's/min_t(u64, b->version - p->set, U32_MAX)/b->version - p->set/' \
+	plain document
+mutant touch-forgets-set document.c \
+	'/^static int ds_apply_touch/,/^}/s/if (b->props\[i\].set == b->version)/if (0)/' \
+	plain document
+mutant copy-prev document.c \
+	's/head->prev = 0;//' \
+	plain document
+mutant class-rounds-down arena.c \
+	'/^static u32 ds_class_of/,/^}/s/DIV_ROUND_UP(units, 1U << doubling)/(units >> doubling)/' \
+	plain arena
+mutant reserve-ignored arena.c \
+	's/arena->free_pages < pages + DS_ARENA_RESERVE/arena->free_pages < pages/' \
+	plain "arena partition"
+mutant reserve-eaten arena.c \
+	's/if (!urgent && arena->free_pages < DS_ARENA_RESERVE && .*/if (0)/' \
+	plain partition
+mutant idle-flutter arena.c \
+	'/^static void ds_arena_give_span/,/^}/s/if (!arena->idle_chunks)/if (0)/' \
+	plain arena
+
+make -s all || exit 1
+missed=0 number=0
+wanted=" $* "
+for m in "${mutants[@]}"; do
+	IFS=$'\t' read -r name file script build tests <<< "$m"
+	[ "$wanted" = "  " ] || [[ $wanted == *" $name "* ]] || continue
+	number=$((number + 1))
+	rm -rf "$work/core" "$work/$build"
+	mkdir -p "$work/core"
+	cp ../../module/core/*.[ch] "$work/core/"
+	sed -i "$script" "$work/core/$file"
+	if cmp -s "$work/core/$file" "../../module/core/$file"; then
+		echo "not ok $number - $name # the fault no longer applies"
+		missed=$((missed + 1))
+		continue
+	fi
+	if ! make -s CORE="$work/core" BUILD="$work" "$work/$build/core_test" \
+	     >"$work/log" 2>&1; then
+		echo "not ok $number - $name # does not compile"
+		missed=$((missed + 1))
+		continue
+	fi
+	# shellcheck disable=SC2086
+	# Let the scheduler in often: the windows are small.
+	if TEST_TIMEOUT=60 JITTER="${JITTER:-20}" SECONDS="${SECONDS_EACH:-6}" STEPS="${STEPS:-20000}" \
+	   "$work/$build/core_test" $tests >"$work/log" 2>&1; then
+		echo "not ok $number - $name # nobody noticed"
+		missed=$((missed + 1))
+	else
+		echo "ok $number - $name # $(grep -m 1 '^not ok' "$work/log" |
+			sed 's/^not ok [0-9]* - //; s/ #.*//'): $(grep -m 1 \
+			-e '^# [^ ]*:[0-9]*:' -e 'WARNING: Thread' -e 'ERROR: Address' \
+			-e 'runtime error' -e 'killed by' "$work/log" | cut -c 1-90)"
+	fi
+done
+echo "1..$number"
+[ $missed -eq 0 ]
