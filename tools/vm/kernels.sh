@@ -120,6 +120,8 @@ headers_usable() {
 # kernel's source that is configured like them.
 add_build_dir() {
 	local dir=$1 release=$2 suite=$3 headers="$1/usr/src/linux-headers-$2" compiler
+	# Unpacked and not installed, they bring no libraries.
+	need_packages "what headers' programs are linked with" libelf-dev || return
 	relocate_headers "$dir" "$headers" || return
 	if ! headers_usable "$headers"; then
 		build_dir_from_source "$dir" "$release" "$suite" "$headers"

@@ -23,7 +23,8 @@ unpack_source() {
 	mkdir -p "$dir"
 	dpkg --fsys-tarfile "$package" |
 		tar -x -O "./usr/src/$name.tar.xz" | xz -T0 -dc |
-		tar -x -C "$dir" --strip-components=1 --wildcards "${@/#/$name/}"
+		tar -x -C "$dir" --strip-components=1 --wildcards "${@/#/$name/}" ||
+		[ -e "$dir/Makefile" ] # not every kernel has all of these
 }
 
 # configure_like HEADERS SOURCE BUILD: options that depend on the compiler will
