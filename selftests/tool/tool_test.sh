@@ -173,6 +173,16 @@ says 'byte 6' "it says where"
 expect 7 "put: not an object" put x '[1]'
 expect 7 "put: another _id" put x '{"_id":"y"}'
 expect 7 "put: empty" put x ''
+expect 7 "put: half of a surrogate pair" put x '{"a":[{"b":"\ud800"}]}'
+says 'byte 13: half of a surrogate pair' "it says so"
+for text in "{'a':1}" '{"a":[1,]}' '{"a":[NaN]}' '{"a":01}' '{"a":TRUE}' '{"a":1}/**/'; do
+	expect 7 "put: not JSON: $text" put x "$text"
+done
+expect 0 "put what few readers of JSON take as it is" \
+	put odd '{"a\u0000b":1,"n":[18446744073709551616,-0,1e400],"d":{"a":1,"a":2}}'
+prints "get prints all of it" \
+	'{"_id":"odd","_version":1,"$bytes:YQBi":1,"n":[18446744073709551616,-0,1e400],"d":{"a":1,"a":2}}' get odd
+expect 0 "del it" del odd
 expect 3 "put --if-absent" put --if-absent user:1 '{}'
 expect 0 "put --if-absent, and it is absent" put --if-absent new '{"a":1}'
 expect 3 "put --if-version: another one" put --if-version 2 new '{"a":2}'
@@ -256,7 +266,7 @@ cat >all.jsonl <<'EOF'
 {"_id":"f64x","_version":1,"a":{"$f64":"NaN"},"b":{"$f64":"Infinity"},"c":{"$f64":"-Infinity"},"d":{"$f64":"0x7ff0000000000001"}}
 {"_id":"int","_version":1,"min":-9223372036854775808,"max":9223372036854775807,"u64":18446744073709551615,"small":{"$u64":5},"zero":0}
 {"_id":"json","_version":1,"o":{"a":[1,2.50,{"b":null}]},"a":[],"e":{},"bytes":{"$json":"{\"$bytes\":\"AA==\"}"},"not":{"$json":"not json"},"bin":{"$json":{"$bytes":"/w=="}},"dup":{"a":1,"a":2}}
-{"_id":"keys","_version":1,"$bytes:/w==":1,"$bytes:X2lk":2,"$bytes:X3R5cGU=":3,"$bytes:X3ZlcnNpb24=":4,"a\u0000b":5,"$bytes":6}
+{"_id":"keys","_version":1,"$bytes:/w==":1,"$bytes:X2lk":2,"$bytes:X3R5cGU=":3,"$bytes:X3ZlcnNpb24=":4,"$bytes:YQBi":5,"$bytes":6}
 {"_id":"misc","_type":"kind","_version":42,"null":null,"yes":true,"no":false,"empty":""}
 {"_id":"num","_version":1,"big":123456789012345678901234567890,"huge":1e400,"tiny":-1e-400}
 {"_id":"str","_version":1,"bad":{"$string":"/w=="},"utf8":"é€😀","bytes":{"$bytes":"AAEC/w=="},"none":{"$bytes":""}}
@@ -325,7 +335,10 @@ cat >bad.jsonl <<'EOF'
 [5]
 EOF
 expect 7 "import stops at a bad line" import bad.jsonl
-says 'bad.jsonl:2: "broken": byte' "it says where"
+says 'bad.jsonl:2: byte 21: ' "it says where"
+printf '{"_id":"new","_version":0}\n' >version.jsonl
+expect 7 "import of a version that cannot be" import version.jsonl
+says 'version.jsonl:1: "new": byte 25: _version' "it says which document, and where"
 prints "what stands before it is stored" 1 get ok1 n
 expect 1 "what stands behind it is not" get ok2
 expect 7 "import --continue" import --continue bad.jsonl

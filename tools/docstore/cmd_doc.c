@@ -188,22 +188,7 @@ static void write_raw(struct buf *out, const struct ds_value *value)
 	else if (value->type == DOCSTORE_TYPE_U64)
 		buf_printf(out, "%llu", (unsigned long long)value->u64);
 	else
-		(void)json_write_value(out, value);
-}
-
-static int print_json(const struct buf *json, bool pretty)
-{
-	struct buf out = { 0 };
-	int code;
-
-	if (pretty)
-		json_write_pretty(&out, ds_mem(json->data, json->len));
-	else
-		buf_add(&out, json->data, json->len);
-	buf_byte(&out, '\n');
-	code = out_write(&out);
-	buf_free(&out);
-	return code;
+		(void)json_write_value(out, value, false);
 }
 
 int cmd_get(int argc, char **argv)
@@ -251,16 +236,17 @@ int cmd_get(int argc, char **argv)
 	else
 		err = get_value(store, id, ds_str(argv[optind + 1]), &buf, &value);
 	if (!err && whole)
-		err = json_write_document(&out, store, &doc);
+		err = json_write_document(&out, store, &doc, pretty);
 	else if (!err && !raw)
-		err = json_write_value(&out, &value);
+		err = json_write_value(&out, &value, pretty);
 	if (err) {
 		code = fail_document(id, err);
-	} else if (raw) {
-		write_raw(&out, &value);
-		code = out_write(&out);
 	} else {
-		code = print_json(&out, pretty);
+		if (raw)
+			write_raw(&out, &value);
+		else
+			buf_byte(&out, '\n');
+		code = out_write(&out);
 	}
 	ds_close(store);
 	buf_free(&buf);

@@ -86,7 +86,7 @@ static int put_line(struct output *out, struct ds_store *store, const struct ds_
 	int err;
 
 	out->line.len = 0;
-	err = json_write_document(&out->line, store, doc);
+	err = json_write_document(&out->line, store, doc, false);
 	if (err)
 		return fail_document(doc->id, err);
 	buf_byte(&out->line, '\n');

@@ -210,14 +210,14 @@ static uint64_t number_of(const void *info, const struct number *number)
 	return n64;
 }
 
-static void write_json(struct buf *out, const void *info, const struct number *numbers,
-		       size_t count)
+static void add_numbers(struct json_object *object, const void *info,
+			const struct number *numbers, size_t count)
 {
 	size_t i;
 
 	for (i = 0; i < count; i++)
-		buf_printf(out, "%s\"%s\":%llu", i ? "," : "", numbers[i].key,
-			   (unsigned long long)number_of(info, &numbers[i]));
+		json_add(object, numbers[i].key,
+			 json_need(json_object_new_uint64(number_of(info, &numbers[i]))));
 }
 
 static void write_time(struct buf *out, uint64_t ns)
@@ -253,13 +253,26 @@ static void write_table(struct buf *out, const void *info, const struct number *
 	}
 }
 
-static void write_store_json(struct buf *out, const struct docstore_store_info *info)
+static struct json_object *store_json(const struct docstore_store_info *info)
 {
-	buf_str(out, "{\"name\":");
-	json_write_text(out, ds_str((const char *)info->name));
-	buf_byte(out, ',');
-	write_json(out, info, store_numbers, NR_STORE_NUMBERS);
-	buf_byte(out, '}');
+	struct json_object *object = json_need(json_object_new_object());
+
+	json_add(object, "name", json_text(ds_str((const char *)info->name)));
+	add_numbers(object, info, store_numbers, NR_STORE_NUMBERS);
+	return object;
+}
+
+static void write_info_json(struct buf *out, const struct docstore_store_info *info,
+			    const struct docstore_info *module)
+{
+	struct json_object *object = json_need(json_object_new_object());
+	struct json_object *numbers = json_need(json_object_new_object());
+
+	add_numbers(numbers, module, module_numbers, NR_MODULE_NUMBERS);
+	json_add(object, "store", store_json(info));
+	json_add(object, "module", numbers);
+	json_write_object(out, object, false);
+	buf_byte(out, '\n');
 }
 
 int cmd_info(int argc, char **argv)
@@ -284,11 +297,7 @@ int cmd_info(int argc, char **argv)
 		return fail_store(err);
 	info.name[sizeof(info.name) - 1] = '\0';
 	if (json) {
-		buf_str(&out, "{\"store\":");
-		write_store_json(&out, &info);
-		buf_str(&out, ",\"module\":{");
-		write_json(&out, &module, module_numbers, NR_MODULE_NUMBERS);
-		buf_str(&out, "}}\n");
+		write_info_json(&out, &info, &module);
 	} else {
 		buf_printf(&out, "store %s\n", (const char *)info.name);
 		write_table(&out, &info, store_numbers, NR_STORE_NUMBERS);
@@ -334,7 +343,7 @@ int cmd_stores(int argc, char **argv)
 	for (i = 0; i < count; i++) {
 		stores[i].name[sizeof(stores[i].name) - 1] = '\0';
 		if (json) {
-			write_store_json(&out, &stores[i]);
+			json_write_object(&out, store_json(&stores[i]), false);
 			buf_byte(&out, '\n');
 		} else {
 			write_row(&out, &stores[i]);

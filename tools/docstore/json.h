@@ -24,8 +24,8 @@
  *			forms; {"$json": {"$bytes": BASE64}} if it is not UTF-8
  *
  * Ids and types that are not UTF-8 are {"$bytes": BASE64}. A property whose name
- * is not UTF-8, or is "_id", "_type" or "_version", or begins with "$bytes:",
- * has the key "$bytes:BASE64".
+ * is not UTF-8, has control characters, is "_id", "_type" or "_version", or begins
+ * with "$bytes:", has the key "$bytes:BASE64".
  *
  * An object is one of these forms if it has exactly one member, and its key is
  * "$bytes", "$string", "$u64", "$f64" or "$json". Any other object is nested JSON
@@ -36,6 +36,8 @@
  */
 #ifndef DOCSTORE_JSON_H
 #define DOCSTORE_JSON_H
+
+#include <json-c/json.h>
 
 #include "text.h"
 
@@ -77,9 +79,12 @@ struct json_reader {
 
 	/* The rest is private to json_read.c. */
 	const unsigned char *start;
-	const unsigned char *p;
-	const unsigned char *end;
-	bool space;		/* white space was seen inside of the value */
+	struct json_tokener *tokener;
+	struct json_object *objects;	/* an array of all that was parsed */
+	struct buf copy;		/* what json-c parses */
+	struct ds_str *texts;		/* of the keys and values of objects */
+	size_t texts_len;
+	size_t texts_room;
 	unsigned char *scratch;
 	size_t scratch_len;
 	size_t scratch_room;
@@ -102,15 +107,13 @@ bool json_read_value(struct json_reader *reader, struct ds_str text,
 void json_reader_free(struct json_reader *reader);
 
 /*
- * Write a document, without a newline. Returns 0, or a negative errno if a name
- * cannot be found out; -EPROTONOSUPPORT if a value has a type that is unknown.
+ * Write a document, without a newline; if @pretty, set out over many lines.
+ * Returns 0, or a negative errno if a name cannot be found out; -EPROTONOSUPPORT
+ * if a value has a type that is unknown.
  */
 int json_write_document(struct buf *buf, struct ds_store *store,
-			const struct ds_doc *doc);
-int json_write_value(struct buf *buf, const struct ds_value *value);
-
-/* A string, which must be UTF-8, with its quotes. */
-void json_write_string(struct buf *buf, struct ds_str str);
+			const struct ds_doc *doc, bool pretty);
+int json_write_value(struct buf *buf, const struct ds_value *value, bool pretty);
 
 /* An id or a type: a string, or its form if it is not UTF-8. */
 void json_write_text(struct buf *buf, struct ds_str str);
@@ -121,7 +124,12 @@ void json_write_text(struct buf *buf, struct ds_str str);
  */
 void json_write_line(struct buf *buf, struct ds_str id);
 
-/* Compact JSON, set out over many lines. */
-void json_write_pretty(struct buf *buf, struct ds_str text);
+/* Objects of json-c, which end the program when there is no memory for them. */
+struct json_object *json_need(struct json_object *object);
+struct json_object *json_text(struct ds_str str);
+void json_add(struct json_object *object, const char *key, struct json_object *value);
+
+/* Write an object, and put it. */
+void json_write_object(struct buf *buf, struct json_object *object, bool pretty);
 
 #endif /* DOCSTORE_JSON_H */

@@ -1,112 +1,157 @@
 // SPDX-License-Identifier: GPL-2.0
-/* docstore(1): from documents to JSON. */
+/* docstore(1): from documents to JSON, with json-c. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "json.h"
 
-void json_write_string(struct buf *buf, struct ds_str str)
+#define PLAIN	(JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
+#define PRETTY	(JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | \
+		 JSON_C_TO_STRING_NOSLASHESCAPE)
+
+struct json_object *json_need(struct json_object *object)
 {
-	static const char hex[] = "0123456789abcdef";
-	const unsigned char *p = str.data, *end = p + str.len, *run = p;
-
-	buf_byte(buf, '"');
-	while (p < end) {
-		unsigned char c = *p;
-		const char *escape = NULL;
-		size_t len = 1;
-
-		/* DEL and U+0080 to U+009F as well: terminals act on them. */
-		if (c == 0xc2 && end - p > 1 && p[1] < 0xa0) {
-			c = p[1];
-			len = 2;
-		} else if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f) {
-			p++;
-			continue;
-		}
-		buf_add(buf, run, (size_t)(p - run));
-		switch (c) {
-		case '"':
-			escape = "\\\"";
-			break;
-		case '\\':
-			escape = "\\\\";
-			break;
-		case '\b':
-			escape = "\\b";
-			break;
-		case '\f':
-			escape = "\\f";
-			break;
-		case '\n':
-			escape = "\\n";
-			break;
-		case '\r':
-			escape = "\\r";
-			break;
-		case '\t':
-			escape = "\\t";
-			break;
-		default:
-			buf_str(buf, "\\u00");
-			buf_byte(buf, hex[c >> 4]);
-			buf_byte(buf, hex[c & 15]);
-		}
-		if (escape)
-			buf_str(buf, escape);
-		p += len;
-		run = p;
-	}
-	buf_add(buf, run, (size_t)(p - run));
-	buf_byte(buf, '"');
+	if (!object)
+		no_memory();
+	return object;
 }
 
-static void write_base64(struct buf *buf, const char *key, struct ds_str str)
+void json_add(struct json_object *object, const char *key, struct json_object *value)
 {
-	buf_printf(buf, "{\"%s\":\"", key);
-	base64_encode(buf, str);
-	buf_str(buf, "\"}");
+	if (json_object_object_add_ex(object, key, value, JSON_C_OBJECT_ADD_KEY_IS_NEW))
+		no_memory();
+}
+
+static struct ds_str text_of(struct json_object *object, int flags)
+{
+	size_t len;
+	const char *text = json_object_to_json_string_length(object, flags, &len);
+
+	if (!text)
+		no_memory();
+	return ds_mem(text, len);
+}
+
+void json_write_object(struct buf *buf, struct json_object *object, bool pretty)
+{
+	struct ds_str text = text_of(object, pretty ? PRETTY : PLAIN);
+
+	buf_add(buf, text.data, text.len);
+	json_object_put(object);
+}
+
+/* An object that is written as this JSON. */
+static struct json_object *verbatim(struct ds_str text)
+{
+	struct json_object *object = json_need(json_object_new_boolean(true));
+	char *copy = xrealloc(NULL, text.len + 1, 1);
+
+	memcpy(copy, text.data, text.len);
+	copy[text.len] = '\0';
+	json_object_set_serializer(object, json_object_userdata_to_json_string, copy,
+				   json_object_free_userdata);
+	return object;
+}
+
+/* DEL and U+0080 to U+009F are some: terminals act on them. @p is UTF-8. */
+static bool is_control(const unsigned char *p)
+{
+	return p[0] < 0x20 || p[0] == 0x7f || (p[0] == 0xc2 && p[1] < 0xa0);
+}
+
+static bool has_controls(struct ds_str str)
+{
+	const unsigned char *p = str.data, *end = p + str.len;
+
+	while (p < end && !is_control(p))
+		p++;
+	return p < end;
+}
+
+/* A string, which must be UTF-8. */
+static struct json_object *string(struct ds_str str)
+{
+	struct json_object *object;
+	const unsigned char *p, *end;
+	struct buf buf = { 0 };
+	struct ds_str text;
+
+	object = json_need(json_object_new_string_len(str.len ? str.data : "", (int)str.len));
+	if (!has_controls(str))
+		return object;
+	/* json-c escapes those below U+0020 only. */
+	text = text_of(object, PLAIN);
+	for (p = text.data, end = p + text.len; p < end; p++) {
+		if (is_control(p))
+			buf_printf(&buf, "\\u00%02x", *p == 0x7f ? *p : *++p);
+		else
+			buf_byte(&buf, (char)*p);
+	}
+	json_object_put(object);
+	object = verbatim(ds_mem(buf.data, buf.len));
+	buf_free(&buf);
+	return object;
+}
+
+/* An object of one member. */
+static struct json_object *form(const char *key, struct json_object *value)
+{
+	struct json_object *object = json_need(json_object_new_object());
+
+	json_add(object, key, value);
+	return object;
+}
+
+/* A string if it is UTF-8, else a form with base64 in it. */
+static struct json_object *string_or(const char *key, struct ds_str str)
+{
+	struct json_object *object;
+	struct buf buf = { 0 };
+
+	if (strcmp(key, "$bytes") && utf8_valid(str))
+		return string(str);
+	base64_encode(&buf, str);
+	object = string(ds_mem(buf.data, buf.len));
+	buf_free(&buf);
+	return form(key, object);
+}
+
+struct json_object *json_text(struct ds_str str)
+{
+	return utf8_valid(str) ? string(str) : string_or("$bytes", str);
 }
 
 void json_write_text(struct buf *buf, struct ds_str str)
 {
-	if (utf8_valid(str))
-		json_write_string(buf, str);
-	else
-		write_base64(buf, "$bytes", str);
+	json_write_object(buf, json_text(str), false);
 }
 
 void json_write_line(struct buf *buf, struct ds_str id)
 {
-	const unsigned char *p = id.data;
-	bool plain = utf8_valid(id) && id.len && p[0] != '"' && p[0] != '{';
-	size_t i;
+	const char *p = id.data;
 
-	for (i = 0; plain && i < id.len; i++) {
-		plain = p[i] >= 0x20 && p[i] != 0x7f &&
-			!(p[i] == 0xc2 && p[i + 1] < 0xa0);
-	}
-	if (plain)
+	if (id.len && *p != '"' && *p != '{' && utf8_valid(id) && !has_controls(id))
 		buf_add(buf, id.data, id.len);
 	else
 		json_write_text(buf, id);
 }
 
-static void write_key(struct buf *buf, struct ds_str name)
+/* Add a property; @key is what its key is written to. */
+static void add_prop(struct json_object *object, struct buf *key, struct ds_str name,
+		     struct json_object *value)
 {
-	bool plain = utf8_valid(name) && !str_is(name, "_id") &&
-		     !str_is(name, "_type") && !str_is(name, "_version") &&
-		     !(name.len >= 7 && !memcmp(name.data, "$bytes:", 7));
-
-	if (plain) {
-		json_write_string(buf, name);
+	key->len = 0;
+	if (!utf8_valid(name) || has_controls(name) || str_is(name, "_id") ||
+	    str_is(name, "_type") || str_is(name, "_version") ||
+	    (name.len >= 7 && !memcmp(name.data, "$bytes:", 7))) {
+		buf_str(key, "$bytes:");
+		base64_encode(key, name);
 	} else {
-		buf_str(buf, "\"$bytes:");
-		base64_encode(buf, name);
-		buf_byte(buf, '"');
+		buf_add(key, name.data, name.len);
 	}
-	buf_byte(buf, ':');
+	buf_byte(key, '\0');
+	json_add(object, key->data, value);
 }
 
 static bool same_bits(double a, double b)
@@ -114,7 +159,7 @@ static bool same_bits(double a, double b)
 	return !memcmp(&a, &b, sizeof(a));
 }
 
-static void write_f64(struct buf *buf, double d)
+static struct json_object *from_f64(double d)
 {
 	char text[40];
 	uint64_t bits;
@@ -126,161 +171,127 @@ static void write_f64(struct buf *buf, double d)
 			if (same_bits(strtod(text, NULL), d))
 				break;
 		}
-		buf_str(buf, text);
 		/* A number without these would be read as an integer. */
 		if (!strpbrk(text, ".e"))
-			buf_str(buf, ".0");
-		return;
+			strcat(text, ".0");
+		return json_need(json_object_new_double_s(d, text));
 	}
-	if (same_bits(d, (double)NAN)) {
-		buf_str(buf, "{\"$f64\":\"NaN\"}");
-	} else if (isinf(d)) {
-		buf_str(buf, d > 0 ? "{\"$f64\":\"Infinity\"}" : "{\"$f64\":\"-Infinity\"}");
-	} else {
-		memcpy(&bits, &d, sizeof(bits));
-		buf_printf(buf, "{\"$f64\":\"0x%016llx\"}", (unsigned long long)bits);
-	}
+	memcpy(&bits, &d, sizeof(bits));
+	if (same_bits(d, (double)NAN))
+		strcpy(text, "NaN");
+	else if (isinf(d))
+		strcpy(text, d > 0 ? "Infinity" : "-Infinity");
+	else
+		snprintf(text, sizeof(text), "0x%016llx", (unsigned long long)bits);
+	return form("$f64", json_need(json_object_new_string(text)));
 }
 
-/* Would reading this text give this very value again? */
-static bool reads_back(struct ds_str text)
+static bool same_text(struct ds_str a, struct ds_str b)
 {
-	struct json_reader reader = { 0 };
+	return a.len == b.len && !memcmp(a.data, b.data, a.len);
+}
+
+static struct json_object *from_json(struct ds_str text)
+{
+	static struct json_reader reader;
+	struct json_object *object;
 	struct ds_value value;
-	bool same;
 
-	same = json_read_value(&reader, text, &value) &&
-	       value.type == DOCSTORE_TYPE_JSON && value.str.len == text.len &&
-	       !memcmp(value.str.data, text.data, text.len);
-	json_reader_free(&reader);
-	return same;
+	/* Would reading this text give this very value again? */
+	if (!json_read_value(&reader, text, &value) || value.type != DOCSTORE_TYPE_JSON ||
+	    !same_text(value.str, text))
+		return form("$json", json_text(text));
+	/* An object that json-c can set out, unless it would change it. */
+	object = json_object_array_get_idx(json_object_array_get_idx(reader.objects, 0), 0);
+	if (same_text(text_of(object, PLAIN), text))
+		return json_object_get(object);
+	return verbatim(text);
 }
 
-static void write_json(struct buf *buf, struct ds_str text)
-{
-	if (reads_back(text)) {
-		buf_add(buf, text.data, text.len);
-		return;
-	}
-	buf_str(buf, "{\"$json\":");
-	json_write_text(buf, text);
-	buf_byte(buf, '}');
-}
-
-int json_write_value(struct buf *buf, const struct ds_value *value)
+static int from_value(const struct ds_value *value, struct json_object **object)
 {
 	switch (value->type) {
 	case DOCSTORE_TYPE_NULL:
-		buf_str(buf, "null");
+		*object = NULL;
 		return 0;
 	case DOCSTORE_TYPE_BOOL:
-		buf_str(buf, value->b ? "true" : "false");
+		*object = json_need(json_object_new_boolean(value->b));
 		return 0;
 	case DOCSTORE_TYPE_S64:
-		buf_printf(buf, "%lld", (long long)value->s64);
+		*object = json_need(json_object_new_int64(value->s64));
 		return 0;
 	case DOCSTORE_TYPE_U64:
-		buf_printf(buf, value->u64 > INT64_MAX ? "%llu" : "{\"$u64\":%llu}",
-			   (unsigned long long)value->u64);
+		*object = json_need(json_object_new_uint64(value->u64));
+		if (value->u64 <= INT64_MAX)
+			*object = form("$u64", *object);
 		return 0;
 	case DOCSTORE_TYPE_F64:
-		write_f64(buf, value->f64);
+		*object = from_f64(value->f64);
 		return 0;
 	case DOCSTORE_TYPE_STRING:
-		if (utf8_valid(value->str))
-			json_write_string(buf, value->str);
-		else
-			write_base64(buf, "$string", value->str);
+		*object = string_or("$string", value->str);
 		return 0;
 	case DOCSTORE_TYPE_BYTES:
-		write_base64(buf, "$bytes", value->str);
+		*object = string_or("$bytes", value->str);
 		return 0;
 	case DOCSTORE_TYPE_JSON:
-		write_json(buf, value->str);
+		*object = from_json(value->str);
 		return 0;
 	default:
 		return -EPROTONOSUPPORT;
 	}
 }
 
-int json_write_document(struct buf *buf, struct ds_store *store, const struct ds_doc *doc)
+int json_write_value(struct buf *buf, const struct ds_value *value, bool pretty)
+{
+	struct json_object *object;
+	int err = from_value(value, &object);
+
+	if (!err)
+		json_write_object(buf, object, pretty);
+	return err;
+}
+
+static int add_props(struct json_object *object, struct buf *key, struct ds_store *store,
+		     const struct ds_doc *doc)
 {
 	struct ds_str name;
 	uint32_t i;
-	int err;
+	int err = 0;
 
-	buf_str(buf, "{\"_id\":");
-	json_write_text(buf, doc->id);
-	if (doc->type) {
-		err = ds_name(store, doc->type, &name);
-		if (err)
-			return err;
-		buf_str(buf, ",\"_type\":");
-		json_write_text(buf, name);
-	}
-	buf_printf(buf, ",\"_version\":%llu", (unsigned long long)doc->version);
-	for (i = 0; i < doc->nprops; i++) {
+	for (i = 0; !err && i < doc->nprops; i++) {
 		struct ds_value value = ds_doc_value(doc, i);
+		struct json_object *member;
 
 		err = ds_name(store, ds_doc_name(doc, i), &name);
-		if (err)
-			return err;
-		buf_byte(buf, ',');
-		write_key(buf, name);
-		err = json_write_value(buf, &value);
-		if (err)
-			return err;
+		if (!err)
+			err = from_value(&value, &member);
+		if (!err)
+			add_prop(object, key, name, member);
 	}
-	buf_byte(buf, '}');
-	return 0;
+	return err;
 }
 
-static void new_line(struct buf *buf, int depth)
+int json_write_document(struct buf *buf, struct ds_store *store, const struct ds_doc *doc,
+			bool pretty)
 {
-	buf_byte(buf, '\n');
-	while (depth-- > 0)
-		buf_str(buf, "  ");
-}
+	struct json_object *object = form("_id", json_text(doc->id));
+	struct buf key = { 0 };
+	struct ds_str type;
+	int err = 0;
 
-void json_write_pretty(struct buf *buf, struct ds_str text)
-{
-	const char *p = text.data, *end = p + text.len;
-	bool string = false;
-	int depth = 0;
-
-	for (; p < end; p++) {
-		if (string) {
-			buf_byte(buf, *p);
-			if (*p == '\\' && end - p > 1)
-				buf_byte(buf, *++p);
-			else if (*p == '"')
-				string = false;
-			continue;
-		}
-		switch (*p) {
-		case '{':
-		case '[':
-			buf_byte(buf, *p);
-			if (end - p > 1 && (p[1] == '}' || p[1] == ']'))
-				buf_byte(buf, *++p);
-			else
-				new_line(buf, ++depth);
-			break;
-		case '}':
-		case ']':
-			new_line(buf, --depth);
-			buf_byte(buf, *p);
-			break;
-		case ',':
-			buf_byte(buf, *p);
-			new_line(buf, depth);
-			break;
-		case ':':
-			buf_str(buf, ": ");
-			break;
-		default:
-			string = *p == '"';
-			buf_byte(buf, *p);
-		}
+	if (doc->type)
+		err = ds_name(store, doc->type, &type);
+	if (!err) {
+		if (doc->type)
+			json_add(object, "_type", json_text(type));
+		json_add(object, "_version", json_need(json_object_new_uint64(doc->version)));
+		err = add_props(object, &key, store, doc);
 	}
+	if (err)
+		json_object_put(object);
+	else
+		json_write_object(buf, object, pretty);
+	buf_free(&key);
+	return err;
 }

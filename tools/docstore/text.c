@@ -6,13 +6,17 @@
 
 #include "text.h"
 
+void no_memory(void)
+{
+	fputs("docstore: no memory left\n", stderr);
+	exit(5);
+}
+
 void *xrealloc(void *p, size_t count, size_t size)
 {
 	p = reallocarray(p, count, size);
-	if (!p && count && size) {
-		fputs("docstore: no memory left\n", stderr);
-		exit(5);
-	}
+	if (!p && count && size)
+		no_memory();
 	return p;
 }
 

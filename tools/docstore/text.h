@@ -15,6 +15,7 @@ struct buf {
 	size_t room;
 };
 
+void no_memory(void) __attribute__((noreturn));
 void *xrealloc(void *p, size_t count, size_t size);
 
 void buf_reserve(struct buf *buf, size_t more);
