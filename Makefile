@@ -66,6 +66,7 @@ clean:
 	$(MAKE) -C selftests/core clean
 	$(MAKE) -C selftests/tool clean
 	$(MAKE) -C tools/bench clean
+	rm -f selftests/*_test selftests/*_32 selftests/docstore_helper
 	rm -rf build
 	find . -path ./.git -prune -o \( -name '*.o' -o -name '*.ko' -o -name '*.mod' \
 		-o -name '*.mod.c' -o -name '.*.cmd' -o -name Module.symvers \
