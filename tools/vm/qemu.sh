@@ -49,8 +49,11 @@ probe_kvm() {
 	fi
 }
 
+# Without five-level page tables: while Linux (7.2, say) identifies its boot CPU
+# it forgets for a moment that it uses them, and KASAN then takes what an
+# interrupt touches for wild accesses. Emulation makes that moment a long one.
 choose_emulator() {
-	ACCEL=(-accel 'tcg,thread=multi' -cpu max)
+	ACCEL=(-accel 'tcg,thread=multi' -cpu 'max,-la57')
 	QEMU_PROGRAM=(qemu-system-x86_64)
 	! qemu_is_sound "${QEMU_PROGRAM[0]}" || return 0
 	! backported_qemu || return 0
@@ -58,7 +61,7 @@ choose_emulator() {
 	! qemu_is_sound "${QEMU_PROGRAM[0]}" || return 0
 	say "this QEMU is older than $SOUND_QEMU: guests run one CPU at a time"
 	# Without cx16, around which QEMU 7.2 corrupts flags.
-	ACCEL=(-accel 'tcg,thread=single' -cpu 'max,-cx16')
+	ACCEL=(-accel 'tcg,thread=single' -cpu 'max,-la57,-cx16')
 }
 
 # Debian 12 has a newer QEMU in its backports. It is used out of the cache, like
