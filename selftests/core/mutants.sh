@@ -19,28 +19,28 @@ mutant() {
 # Order between the owner and readers.
 mutant link-release index.c \
 	'/^void ds_index_link/,/^}/s/smp_store_release(&slot->bucket->ref\[slot->i\], ref)/WRITE_ONCE(slot->bucket->ref[slot->i], ref)/' \
-	tsan thread.readers
+	tsan "step thread.readers"
 mutant move-release index.c \
 	'/^static void ds_slot_move/,/^}/s/smp_store_release(&to->bucket->ref\[to->i\], /WRITE_ONCE(to->bucket->ref[to->i], /' \
-	tsan thread.readers
+	tsan "step thread.growth"
 mutant lookup-acquire index.c \
 	'/ds_bucket_lookup(const/,/^}/s/smp_load_acquire(&bucket->ref/READ_ONCE(bucket->ref/;s/READ_ONCE(bucket->ref\[i\])$/&/' \
-	tsan thread.readers
+	tsan "step thread.readers"
 mutant overflow-release index.c \
 	's/smp_store_release(&last->next, ref)/WRITE_ONCE(last->next, ref)/' \
-	tsan thread.readers
+	tsan "step thread.readers"
 mutant buckets-release index.c \
 	's/smp_store_release(&map->buckets, number + 1)/WRITE_ONCE(map->buckets, number + 1)/' \
-	tsan thread.readers
+	tsan "step thread.growth"
 mutant moves-unchecked-lookup index.c \
 	'/^ds_index_lookup\|^const struct docstore_version \*ds_index_lookup/,/^}/s/if (!(moves & 1).*/if (moves | 1)/' \
-	plain thread.readers
+	plain "step thread.readers"
 mutant moves-unchecked-scan index.c \
 	'/^void ds_index_scan/,/^}/s/if (!(moves & 1).*/if (moves | 1)/' \
-	plain thread.readers
+	plain "step thread.readers"
 mutant moves-after-buckets index.c \
 	'/^static void ds_index_move_begin/,/^}/s/WRITE_ONCE(index->map->moves, .*/(void)index;/;/^static void ds_index_move_end/,/^}/s/moves + 1)/moves + 2)/' \
-	plain thread.readers
+	plain "step thread.readers"
 
 # Memory used again too early.
 mutant grace-reclaim arena.c \

@@ -4,31 +4,71 @@
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
 #else
+#define ASAN_POISON_MEMORY_REGION(p, size)	((void)(p), (void)(size))
 #define ASAN_UNPOISON_MEMORY_REGION(p, size)	((void)(p), (void)(size))
 #endif
 
 #include "store.h"
 #include "test.h"
 
-struct ds_chunk *chunk_create(void)
-{
-	struct ds_chunk *chunk = calloc(1, sizeof(*chunk));
-	void *base = aligned_alloc(DS_PAGE_SIZE, DOCSTORE_MAP_CHUNK_SIZE);
+/*
+ * Memory for chunks. Some is kept for the next one, which takes far less time
+ * than to have it from the system; nobody may touch it meanwhile.
+ */
+#define CHUNKS_KEPT	4
 
-	CHECK(chunk && base);
+static void *chunks_kept[CHUNKS_KEPT];
+
+static void *chunk_memory(void)
+{
+	void *base;
+	u32 i;
+
+	for (i = 0; i < CHUNKS_KEPT; i++) {
+		base = __atomic_exchange_n(&chunks_kept[i], NULL, __ATOMIC_ACQ_REL);
+		if (!base)
+			continue;
+		ASAN_UNPOISON_MEMORY_REGION(base, DOCSTORE_MAP_CHUNK_SIZE);
+		return base;
+	}
+	base = aligned_alloc(DS_PAGE_SIZE, DOCSTORE_MAP_CHUNK_SIZE);
+	CHECK(base);
 	/*
 	 * The kernel brings zeroes, so that nothing old gets out by the mapping;
 	 * the engine must not rely on them, since blocks are used again.
 	 */
 	memset(base, 0xdb, DOCSTORE_MAP_CHUNK_SIZE);
-	ds_chunk_init(chunk, base, NULL);
+	return base;
+}
+
+static void chunk_memory_free(void *base)
+{
+	void *none = NULL;
+	u32 i;
+
+	ASAN_POISON_MEMORY_REGION(base, DOCSTORE_MAP_CHUNK_SIZE);
+	for (i = 0; i < CHUNKS_KEPT; i++) {
+		none = NULL;
+		if (__atomic_compare_exchange_n(&chunks_kept[i], &none, base, false,
+						__ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+			return;
+	}
+	ASAN_UNPOISON_MEMORY_REGION(base, DOCSTORE_MAP_CHUNK_SIZE);
+	free(base);
+}
+
+struct ds_chunk *chunk_create(void)
+{
+	struct ds_chunk *chunk = calloc(1, sizeof(*chunk));
+
+	CHECK(chunk);
+	ds_chunk_init(chunk, chunk_memory(), NULL);
 	return chunk;
 }
 
 void chunk_destroy(struct ds_chunk *chunk)
 {
-	ASAN_UNPOISON_MEMORY_REGION(chunk->base, DOCSTORE_MAP_CHUNK_SIZE);
-	free(chunk->base);
+	chunk_memory_free(chunk->base);
 	free(chunk);
 }
 

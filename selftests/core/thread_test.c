@@ -366,10 +366,9 @@ static void owner_round(struct world *w, struct rng *rng, double until)
 	} while (now.tv_sec + now.tv_nsec / 1e9 < until);
 }
 
-static void run_world(void *(*extra)(void *))
+/* One reader is of another kind, if @extra says so; rounds are @lengths long. */
+static void run_world(void *(*extra)(void *), const double *lengths, u32 nlengths)
 {
-	/* Short ones are about growing, long ones about what comes then. */
-	static const double lengths[] = { 0.1, 0.2, 0.1, 1.0 };
 	u64 seconds = test_param("SECONDS", 4);
 	struct rng rng = { test_seed() };
 	struct timespec begin, now;
@@ -400,7 +399,7 @@ static void run_world(void *(*extra)(void *))
 		}
 		clock_gettime(CLOCK_MONOTONIC, &now);
 		owner_round(&w, &rng, now.tv_sec + now.tv_nsec / 1e9 +
-			    lengths[rounds % ARRAY_SIZE(lengths)]);
+			    lengths[rounds % nlengths]);
 		WRITE_ONCE(w.stop, true);
 		pthread_join(donor, NULL);
 		for (i = 0; i < READERS; i++)
@@ -426,9 +425,20 @@ static void run_world(void *(*extra)(void *))
 	CHECK(reads > 1000);
 }
 
+/* Short rounds are about growing, long ones about what comes then. */
+static const double any_length[] = { 0.1, 0.2, 0.1, 1.0 };
+
 static void readers(void)
 {
-	run_world(NULL);
+	run_world(NULL, any_length, ARRAY_SIZE(any_length));
+}
+
+/* A store is young but once, and then the most happens in the least time. */
+static void growth(void)
+{
+	static const double short_length[] = { 0.02 };
+
+	run_world(NULL, short_length, 1);
 }
 
 /*
@@ -606,11 +616,12 @@ static void *mapped_thread(void *data)
 
 static void mapped_readers(void)
 {
-	run_world(mapped_thread);
+	run_world(mapped_thread, any_length, ARRAY_SIZE(any_length));
 }
 
 const struct test thread_tests[] = {
 	TEST(readers),
+	TEST(growth),
 	TEST(mapped_readers),
 	{}
 };

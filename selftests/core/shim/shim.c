@@ -23,12 +23,17 @@
 __thread char shim_self;
 
 unsigned int shim_jitter_rate;
+__thread void (*shim_hook)(void);
 static __thread unsigned int shim_jitter_state;
 
 void shim_give_way(void)
 {
 	unsigned int x = shim_jitter_state;
 
+	if (shim_hook) {
+		shim_hook();
+		return;
+	}
 	if (!x)
 		x = (unsigned int)(unsigned long)&shim_self | 1;
 	x ^= x << 13;

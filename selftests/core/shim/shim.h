@@ -7,8 +7,13 @@
 
 #include <stdbool.h>
 
-/* Out of how many barriers one gives way to another thread; 0 for none. */
+/*
+ * Where threads may meet - at barriers and at READ_ONCE() and WRITE_ONCE() - the
+ * scheduler is let in once out of so many times, 0 for never; or what a thread
+ * has hooked in is called. Nothing is ordered by that.
+ */
 extern unsigned int shim_jitter_rate;
+extern __thread void (*shim_hook)(void);
 
 void shim_give_way(void);
 

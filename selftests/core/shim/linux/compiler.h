@@ -7,7 +7,13 @@
 #ifndef _SHIM_LINUX_COMPILER_H
 #define _SHIM_LINUX_COMPILER_H
 
-#define READ_ONCE(x)		__atomic_load_n(&(x), __ATOMIC_RELAXED)
+#define READ_ONCE(x)							\
+({									\
+	__typeof__((x) + 0) __once = __atomic_load_n(&(x), __ATOMIC_RELAXED); \
+									\
+	shim_jitter();							\
+	__once;								\
+})
 
 #define WRITE_ONCE(x, val)						\
 	do {								\
