@@ -42,10 +42,10 @@ as_root() {
 	fi
 }
 
-# A dot every two seconds, until killed. It waits by reading from a pipe that
-# nobody writes to: a sleep would outlive us.
+# A dot every two seconds, until killed or alone. It waits by reading from a pipe
+# that nobody writes to: a sleep would outlive us.
 tick() {
-	while ! read -rt 2; do
+	while kill -0 $$ 2>/dev/null && ! read -rt 2; do
 		printf '.'
 	done <> <(:)
 }
@@ -58,20 +58,23 @@ busy() {
 	local what=$1 log ticker status=0 start=$SECONDS
 	shift
 	mkdir -p "$CACHE"
+	# Without a name from the start: nothing to clean up.
 	log=$(mktemp "$CACHE/log.XXXXXX")
+	exec 8<>"$log"
+	rm -f "$log"
 	printf '%s: %s ' "${0##*/}" "$what" >&2
 	tick >&2 &
 	ticker=$!
-	"$@" >"$log" 2>&1 </dev/null || status=$?
+	"$@" >&8 2>&1 8>&- </dev/null || status=$?
 	kill "$ticker" 2>/dev/null || true
 	wait "$ticker" 2>/dev/null || true
 	if [ "$status" = 0 ]; then
 		printf ' %d s\n' $((SECONDS - start)) >&2
 	else
 		printf ' failed (status %d):\n' "$status" >&2
-		tail -n 60 "$log" >&2
+		tail -n 60 /dev/fd/8 >&2
 	fi
-	rm -f "$log"
+	exec 8>&-
 	return "$status"
 }
 

@@ -28,7 +28,7 @@ add_busybox() {
 # same places as here.
 add_libraries() {
 	local root=$1 library
-	LD_LIBRARY_PATH="$REPO/tools/lib" ldd "$2" 2>/dev/null |
+	ldd "$2" 2>/dev/null |
 		grep -o '/[^ ]*' | while read -r library; do
 		[ -e "$root$library" ] && continue
 		mkdir -p "$root${library%/*}"
@@ -102,8 +102,10 @@ add_module() {
 	name=/vm/modules/${name%%.ko*}.ko
 	mkdir -p "$1/vm/modules"
 	case "$3" in
-	*.xz)	xz -dc "$3" >"$1$name" ;;
-	*.zst)	zstd -qdc "$3" >"$1$name" ;;
+	*.xz)	need_program xz xz-utils 'to unpack modules'
+		xz -dc "$3" >"$1$name" ;;
+	*.zst)	need_program zstd zstd 'to unpack modules'
+		zstd -qdc "$3" >"$1$name" ;;
 	*)	cp "$3" "$1$name" ;;
 	esac
 	echo "$name" >>"$1$2"

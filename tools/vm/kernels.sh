@@ -94,7 +94,7 @@ unpack_kernel() {
 # Headers know where they would be installed; tell them where they are.
 relocate_headers() {
 	local dir=$1 headers=$2 link
-	sed -i "s|/usr/src/|$dir/usr/src/|g" "$headers/Makefile" &&
+	sed -i --follow-symlinks "s|/usr/src/|$dir/usr/src/|g" "$headers/Makefile" &&
 		find "$dir/usr" -lname '/*' | while read -r link; do
 			ln -sfn "$dir$(readlink "$link")" "$link" || return
 		done
@@ -170,7 +170,10 @@ renew_kernel() {
 	use_suite "$suite"
 	refresh_suite "$suite" || return
 	release=$(current_release "$(kernel_flavour "$name")")
-	[ -n "$release" ] || return
+	if [ -z "$release" ]; then
+		say "no package linux-headers-$(kernel_flavour "$name") is known"
+		return 1
+	fi
 	version=$(package_field "linux-headers-$release" Version)
 	tree=tree.$(printf '%s_%s' "$release" "$version" | tr -c 'A-Za-z0-9.+-' _)
 	with_lock kernels provide_tree "$name" "$tree" "$release" "$suite" || return
