@@ -379,7 +379,8 @@ static struct document *model_find(struct model *m, const struct ds_change *chan
 	FAIL("an id of length %u", change->id_len);
 }
 
-static bool delta_condition_holds(const struct ds_delta *delta, const struct document *doc, int *error)
+static bool delta_condition_holds(const struct ds_delta *delta, const struct document *doc,
+				  int *error)
 {
 	*error = 0;
 	if ((delta->flags & DOCSTORE_IF_EXISTS) && !doc->live)
@@ -411,10 +412,12 @@ static bool model_draft(struct model *m, const struct ds_change *change, struct 
 	if (ok) {
 		n = 0;
 		for (more = change; more; more = more->more)
-			for (i = 0; i < more->count; i++, n++)
-				if (ok && (results[n] = draft_apply(draft, &more->deltas[i], doc,
-								    m->s->now)))
-					ok = false;
+			for (i = 0; i < more->count; i++, n++) {
+				if (!ok)
+					continue;
+				results[n] = draft_apply(draft, &more->deltas[i], doc, m->s->now);
+				ok = !results[n];
+			}
 		if (ok && document_size(&draft->doc) > DOCSTORE_MAX_DOCUMENT) {
 			ok = false;
 			for (i = 0; i < n; i++)
@@ -785,6 +788,7 @@ static void pin_begin(struct model *m)
 		return;
 	pin->active = true;
 	pin->now = shim_rcu_now();
+	/* Pairs with ds_partition_publish(). */
 	pin->seq = smp_load_acquire(&m->s->map->visible_seq);
 	for (i = 0; i < PIN_DOCUMENTS; i++) {
 		const struct docstore_version *v;

@@ -90,9 +90,11 @@ static void scan(void)
 {
 	static __thread struct ds_scan found;
 	struct store *s = stage->s;
-	u64 seq = smp_load_acquire(&s->map->visible_seq);
+	u64 seq;
 	u32 i;
 
+	/* Pairs with ds_partition_publish(). */
+	seq = smp_load_acquire(&s->map->visible_seq);
 	found.from = 0;
 	for (;;) {
 		ds_index_scan(&s->p.index, s->key, &found);

@@ -177,6 +177,7 @@ static void read_pair(struct reader *r, u32 pair)
 	u64 seq;
 
 	rcu_read_lock();
+	/* Pairs with ds_partition_publish(). */
 	seq = smp_load_acquire(&s->map->visible_seq);
 	a = find_at(s, id_a, len_a, seq);
 	if (!rng_below(&r->rng, 4))
@@ -202,6 +203,7 @@ static void scan_all(struct reader *r)
 		u64 seq;
 
 		rcu_read_lock();
+		/* Pairs with ds_partition_publish(). */
 		seq = smp_load_acquire(&s->map->visible_seq);
 		ds_index_scan(&s->p.index, s->key, scan);
 		for (i = 0; i < scan->count; i++) {

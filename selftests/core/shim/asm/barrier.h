@@ -35,27 +35,15 @@
 		shim_jitter();						\
 	} while (0)
 
-/* For seeing that a test notices: see the Makefile. */
-#ifdef DS_BREAK_RELEASE
-#define SHIM_RELEASE	__ATOMIC_RELAXED
-#else
-#define SHIM_RELEASE	__ATOMIC_RELEASE
-#endif
-#ifdef DS_BREAK_ACQUIRE
-#define SHIM_ACQUIRE	__ATOMIC_RELAXED
-#else
-#define SHIM_ACQUIRE	__ATOMIC_ACQUIRE
-#endif
-
 #define smp_store_release(p, v)						\
 	do {								\
-		__atomic_store_n((p), (v), SHIM_RELEASE);		\
+		__atomic_store_n((p), (v), __ATOMIC_RELEASE);		\
 		shim_jitter();						\
 	} while (0)
 
 #define smp_load_acquire(p)						\
 ({									\
-	__typeof__(*(p) + 0) __value = __atomic_load_n((p), SHIM_ACQUIRE); \
+	__typeof__(*(p) + 0) __value = __atomic_load_n((p), __ATOMIC_ACQUIRE); \
 									\
 	shim_jitter();							\
 	__value;							\
