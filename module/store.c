@@ -394,13 +394,13 @@ void ds_store_fill_info(struct ds_store *store, struct docstore_store_info *info
 		info->bytes_documents += READ_ONCE(p->stats.document_bytes);
 		info->documents += READ_ONCE(p->stats.documents);
 		info->commits += READ_ONCE(p->stats.commits);
-		info->batches += READ_ONCE(p->stats.batches);
-		info->batches_failed += READ_ONCE(p->stats.refused);
 		info->changes += READ_ONCE(p->stats.changes);
 	}
 	for_each_possible_cpu(cpu) {
 		const struct ds_store_stats *stats = per_cpu_ptr(store->stats, cpu);
 
+		info->batches += READ_ONCE(stats->batches);
+		info->batches_failed += READ_ONCE(stats->batches_failed);
 		info->reads += READ_ONCE(stats->reads);
 		info->scanned += READ_ONCE(stats->scanned);
 	}

@@ -51,11 +51,15 @@ struct ds_owned {
 };
 
 /**
- * struct ds_store_stats - counters of readers, one set for each CPU
+ * struct ds_store_stats - what was asked of a store, one set for each CPU
+ * @batches: batches of which something was carried out
+ * @batches_failed: batches of which nothing was
  * @reads: documents looked up
  * @scanned: documents returned by scans
  */
 struct ds_store_stats {
+	u64 batches;
+	u64 batches_failed;
 	u64 reads;
 	u64 scanned;
 };
@@ -76,7 +80,7 @@ struct ds_store_stats {
  * @key: of the hash of its ids
  * @bytes: memory it takes
  * @names: names of properties and types
- * @stats: counters of readers
+ * @stats: counters of what was asked of it
  * @owned: its partitions
  */
 struct ds_store {

@@ -278,6 +278,10 @@ static int ds_submit_run(struct ds_session *session, struct docstore_submit *arg
 	err = ds_submit_results(request, ops, &arg->failed);
 	if (!err)
 		err = ds_submit_ops_out(ops, arg);
+	if (arg->failed == arg->count)
+		this_cpu_inc(session->store->stats->batches_failed);
+	else
+		this_cpu_inc(session->store->stats->batches);
 out:
 	ds_request_put(request);
 	return err;

@@ -346,11 +346,6 @@ void ds_partition_apply(struct ds_partition *p, struct ds_batch *batch, u64 now)
 		ds_partition_apply_atomic(p, batch, now);
 	else
 		ds_partition_apply_each(p, batch, now);
-
-	if (batch->refused)
-		WRITE_ONCE(p->stats.refused, p->stats.refused + 1);
-	else if (!batch->nomem)
-		WRITE_ONCE(p->stats.batches, p->stats.batches + 1);
 }
 
 /**

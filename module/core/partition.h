@@ -82,8 +82,6 @@ struct ds_batch {
 /**
  * struct ds_partition_stats - what a partition has done
  * @commits: commits published
- * @batches: batches carried out
- * @refused: batches of which nothing was carried out
  * @changes: versions made
  * @documents: documents that exist
  * @document_bytes: bytes of their newest versions
@@ -92,8 +90,6 @@ struct ds_batch {
  */
 struct ds_partition_stats {
 	u64 commits;
-	u64 batches;
-	u64 refused;
 	u64 changes;
 	u64 documents;
 	u64 document_bytes;

@@ -331,8 +331,8 @@ struct docstore_store_remove {
  * @names: number of property and type names
  * @__reserved: 0
  * @commits: commits published
- * @batches: batches committed
- * @batches_failed: batches refused, with nothing of them visible
+ * @batches: batches of which something was carried out
+ * @batches_failed: batches of which nothing was carried out
  * @changes: versions made
  * @reads: documents looked up by DOCSTORE_READ and DOCSTORE_READ_MANY
  * @scanned: documents returned by DOCSTORE_SCAN
