@@ -606,11 +606,27 @@ bool ds_arena_reclaim(struct ds_arena *arena)
 	return reused;
 }
 
+/* Of each class one run is kept that has no block in use; not for ever. */
+static void ds_arena_trim(struct ds_arena *arena)
+{
+	struct ds_run *run, *next;
+	u32 i;
+
+	for (i = 0; i < DS_CLASSES; i++) {
+		list_for_each_entry_safe(run, next, &arena->partial[i], node) {
+			if (run->used)
+				continue;
+			list_del(&run->node);
+			ds_arena_give_span(arena, arena->chunks[run->chunk], run);
+		}
+	}
+}
+
 /**
  * ds_arena_settle() - begin the wait for what was retired
  * @arena: the arena
- * @hurry: do not wait until there is much of it: memory is short, or the owner
- *	idle
+ * @hurry: do not wait until there is much of it, and keep no run in stock:
+ *	memory is short, or the owner idle
  *
  * Context: the owner, right after a publication and not inside a commit. What
  * was retired must have been replaced by what is published now, or the grace
@@ -620,6 +636,8 @@ void ds_arena_settle(struct ds_arena *arena, bool hurry)
 {
 	struct ds_retired *open = &arena->open;
 
+	if (hurry)
+		ds_arena_trim(arena);
 	if (!open->count || arena->nclosed == DS_ARENA_CLOSED)
 		return;
 	if (hurry || open->count >= DS_ARENA_CLOSE_COUNT || open->bytes >= DS_ARENA_CLOSE_BYTES)

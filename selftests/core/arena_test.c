@@ -497,6 +497,25 @@ static void runs_given_back(void)
 	field_destroy(f);
 }
 
+/* An idle arena gives back what it kept in stock, all of it. */
+static void trim(void)
+{
+	struct field *f = field_create(1);
+	u32 size;
+
+	for (size = 1; size <= DS_CLASS_MAX; size += 100)
+		ds_arena_free(&f->arena, ds_arena_alloc(&f->arena, size, false));
+	CHECK_EQ(f->arena.used_bytes, 0);
+	CHECK(f->arena.free_pages < DS_CHUNK_PAGES - 1);
+	ds_arena_settle(&f->arena, false);
+	CHECK(f->arena.free_pages < DS_CHUNK_PAGES - 1);
+	ds_arena_settle(&f->arena, true);
+	/* The page with ref 0 stays. */
+	CHECK_EQ(f->arena.free_pages, DS_CHUNK_PAGES - 1);
+	CHECK(ds_arena_alloc(&f->arena, 100, false));
+	field_destroy(f);
+}
+
 /* Also of chunks that were brought and never taken in, and of unwanted ones. */
 static void dismantle(void)
 {
@@ -523,6 +542,7 @@ const struct test arena_tests[] = {
 	TEST(too_many_chunks),
 	TEST(reserve),
 	TEST(runs_given_back),
+	TEST(trim),
 	TEST(dismantle),
 	{}
 };
