@@ -8,7 +8,7 @@
 #include "docstore_test.h"
 #include "abi_layout.h"
 
-#include "kselftest_harness.h"
+#include "docstore_harness.h"
 
 /* What every struct goes through ------------------------------------------- */
 

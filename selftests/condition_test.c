@@ -5,7 +5,7 @@
  */
 #include "docstore_test.h"
 
-#include "kselftest_harness.h"
+#include "docstore_harness.h"
 
 FIXTURE(condition) {
 	struct ds_base s;

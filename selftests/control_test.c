@@ -8,7 +8,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include "kselftest_harness.h"
+#include "docstore_harness.h"
 
 FIXTURE(control) {
 	int control;

@@ -4,7 +4,9 @@
  */
 #include "docstore_test.h"
 
-#include "kselftest_harness.h"
+#include <sched.h>
+
+#include "docstore_harness.h"
 
 #define CREATE	DOCSTORE_INTERN_CREATE
 
@@ -375,31 +377,37 @@ TEST_F_TIMEOUT(intern, as_many_as_there_may_be, DS_TIMEOUT)
 	EXPECT_EQ(all, read_names(self->fd, 1, 65536, expect_short));
 }
 
-/* Many processes make the same names: each name has one id, each id one name. */
+/*
+ * Processes make the same names at the same moment: each name has one id, and
+ * each id one name.
+ */
 TEST_F_TIMEOUT(intern, race, DS_TIMEOUT)
 {
-	unsigned int i, n = ds_scale(400);
+	unsigned int i, j, n = ds_scale(3000), procs = 2;
+	volatile unsigned int *arrived = ds_shared(sizeof(*arrived));
 	char name[16];
-	pid_t pids[4];
+	pid_t pids[2];
 	__u8 *used;
 	int id;
 
-	for (i = 0; i < ARRAY_SIZE(pids); i++) {
+	for (i = 0; i < procs; i++) {
 		pids[i] = ds_fork();
 		ASSERT_LE(0, pids[i]);
 		if (pids[i])
 			continue;
-		/* In different orders. */
-		for (unsigned int j = 0; j < n; j++) {
-			snprintf(name, sizeof(name), "race%u",
-				 i & 1 ? n - 1 - j : (j + i * n / 4) % n);
+		for (j = 0; j < n; j++) {
+			snprintf(name, sizeof(name), "race%u", j);
+			/* Together, as far as there are CPUs. */
+			__sync_fetch_and_add(arrived, 1);
+			while (*arrived < procs * (j + 1))
+				sched_yield();
 			id = ds_prop_id(self->fd, name);
 			DS_CHILD(id > 0);
 			DS_CHILD_EQ(id, ds_intern(self->fd, 0, name, strlen(name)));
 		}
 		_exit(0);
 	}
-	for (i = 0; i < ARRAY_SIZE(pids); i++)
+	for (i = 0; i < procs; i++)
 		EXPECT_EQ(0, ds_wait(pids[i]));
 	EXPECT_EQ(n, names_in(self->fd));
 	used = calloc(n + 1, 1);

@@ -5,7 +5,7 @@
  */
 #include "docstore_test.h"
 
-#include "kselftest_harness.h"
+#include "docstore_harness.h"
 
 #define SLOTS		6		/* clients that live at one time */
 #define DOCS		10		/* of each */

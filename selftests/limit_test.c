@@ -5,7 +5,7 @@
  */
 #include "docstore_test.h"
 
-#include "kselftest_harness.h"
+#include "docstore_harness.h"
 
 #define MIB		(1024 * 1024ULL)
 /* Memory is free again when readers cannot look at it any more: soon. */

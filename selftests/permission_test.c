@@ -9,7 +9,7 @@
 #include <linux/capability.h>
 #include <sys/syscall.h>
 
-#include "kselftest_harness.h"
+#include "docstore_harness.h"
 
 #define OWNER	1001
 #define GROUP	1002

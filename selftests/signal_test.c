@@ -3,14 +3,14 @@
  * Signals and time limits while a batch waits for its turn: it is carried out
  * and says so, or it is not and says so. Either way the sums come out.
  *
- * To make it wait, other processes keep the store's only partition busy with
- * large batches. How often a wait is met is a matter of chance, and is printed.
+ * To make it wait, other processes keep the store's partitions busy with large
+ * batches. How often a wait is met is a matter of chance, and is printed.
  */
 #include "docstore_test.h"
 
 #include <sys/time.h>
 
-#include "kselftest_harness.h"
+#include "docstore_harness.h"
 
 #define LOADERS		3
 #define BATCH		4000
@@ -24,24 +24,35 @@ FIXTURE(signal) {
 };
 
 FIXTURE_VARIANT(signal) {
+	__u32 partitions;
 	int sa_flags;
 	__u32 interval_us;		/* between signals, 0 for none */
 	__u32 timeout_ms;
 };
 
-FIXTURE_VARIANT_ADD(signal, undisturbed) { 0 };
-FIXTURE_VARIANT_ADD(signal, signals) { .interval_us = 3000 };
-FIXTURE_VARIANT_ADD(signal, signals_restart) {
-	.interval_us = 3000, .sa_flags = SA_RESTART,
+FIXTURE_VARIANT_ADD(signal, undisturbed) { .partitions = 1 };
+FIXTURE_VARIANT_ADD(signal, signals) {
+	.partitions = 1, .interval_us = 3000,
 };
-FIXTURE_VARIANT_ADD(signal, timeout) { .timeout_ms = 1 };
-FIXTURE_VARIANT_ADD(signal, long_timeout) { .timeout_ms = 1000000 };
-FIXTURE_VARIANT_ADD(signal, longest_timeout) { .timeout_ms = ~0U };
-FIXTURE_VARIANT_ADD(signal, timeout_and_signals) {
-	.interval_us = 2000, .timeout_ms = 2,
+FIXTURE_VARIANT_ADD(signal, signals_restart) {
+	.partitions = 1, .interval_us = 3000, .sa_flags = SA_RESTART,
+};
+FIXTURE_VARIANT_ADD(signal, signals_spread) {
+	.partitions = 5, .interval_us = 3000,
+};
+FIXTURE_VARIANT_ADD(signal, signals_spread_restart) {
+	.partitions = 5, .interval_us = 3000, .sa_flags = SA_RESTART,
+};
+FIXTURE_VARIANT_ADD(signal, timeout) { .partitions = 1, .timeout_ms = 1 };
+FIXTURE_VARIANT_ADD(signal, timeout_spread) {
+	.partitions = 5, .timeout_ms = 1,
+};
+FIXTURE_VARIANT_ADD(signal, longest_timeout) {
+	.partitions = 1, .timeout_ms = ~0U,
 };
 FIXTURE_VARIANT_ADD(signal, timeout_and_signals_restart) {
-	.interval_us = 2000, .timeout_ms = 2, .sa_flags = SA_RESTART,
+	.partitions = 3, .interval_us = 2000, .timeout_ms = 2,
+	.sa_flags = SA_RESTART,
 };
 
 static void load(FIXTURE_DATA(signal) *self, unsigned int me)
@@ -63,7 +74,8 @@ FIXTURE_SETUP(signal)
 {
 	int i;
 
-	ASSERT_EQ(0, ds_store_begin(&self->store, "signal", 1, 64 << 20));
+	ASSERT_EQ(0, ds_store_begin(&self->store, "signal",
+				    variant->partitions, 64 << 20));
 	self->fd = self->store.fd;
 	self->a = ds_prop_id(self->fd, "a");
 	ASSERT_LT(0, self->a);
@@ -112,43 +124,83 @@ static void interrupt_every(__u32 us, int sa_flags)
 	setitimer(ITIMER_REAL, &timer, NULL);
 }
 
+#define COUNTERS	8
+
+/* Are the counters what was said to have been done? */
+static bool sums_right(FIXTURE_DATA(signal) *self, const __u64 *done)
+{
+	char id[16];
+	__s64 value;
+	int i;
+
+	for (i = 0; i < COUNTERS; i++) {
+		snprintf(id, sizeof(id), "counter%d", i);
+		value = done[i] ? ds_fetch_s64(self->fd, id, self->a) : 0;
+		if (value != (__s64)done[i]) {
+			ds_broken("%s is %lld after %llu times", id,
+				  (long long)value, (unsigned long long)done[i]);
+			return false;
+		}
+	}
+	return true;
+}
+
+/*
+ * One addition to each counter. Each of them is done or says that it was not;
+ * where nothing was begun with, the call fails.
+ */
 TEST_F_TIMEOUT(signal, submit, DS_TIMEOUT)
 {
 	__u64 deadline = ds_now() + ds_scale(3000) * (DS_SECOND / 1000);
-	__u64 done = 0, interrupted = 0, late = 0, n, longest = 0, t;
-	struct docstore_op ops[2];
+	__u64 all = 0, in_part = 0, interrupted = 0, late = 0, n, longest = 0, t;
+	bool disturbed = variant->interval_us || variant->timeout_ms;
+	__u64 done[COUNTERS] = { 0 };
+	struct docstore_op ops[COUNTERS];
+	char ids[COUNTERS][16];
 	__u32 failed;
 	int ret, i;
 
+	for (i = 0; i < COUNTERS; i++)
+		snprintf(ids[i], sizeof(ids[i]), "counter%d", i);
 	/* The harness's own alarm is the parent's. */
 	if (variant->interval_us)
 		interrupt_every(variant->interval_us, variant->sa_flags);
 	for (n = 0; n < 50 || (ds_now() < deadline && n < 100000); n++) {
-		/* Two properties of one document change together, or not. */
-		ops[0] = ds_add("counter", self->a, 1);
-		ops[1] = ds_touch("counter", 0);
+		for (i = 0; i < COUNTERS; i++)
+			ops[i] = ds_add(ids[i], self->a, 1);
 		t = ds_now();
-		ret = ds_submit_timeout(self->fd, n & 1 ? DOCSTORE_SUBMIT_ATOMIC : 0,
-					ops, 2, variant->timeout_ms, &failed);
+		ret = ds_submit_timeout(self->fd, 0, ops, COUNTERS,
+					variant->timeout_ms, &failed);
 		t = ds_now() - t;
 		if (longest < t)
 			longest = t;
-		if (!ret) {
-			ASSERT_EQ(0, failed);
-			done++;
-			ASSERT_EQ(done, ops[0].version);
-		} else if (ret == -EINTR) {
+		if (ret == -EINTR) {
 			ASSERT_NE(0, variant->interval_us);
 			interrupted++;
-		} else {
-			ASSERT_EQ(-ETIMEDOUT, ret);
+		} else if (ret == -ETIMEDOUT) {
 			ASSERT_NE(0, variant->timeout_ms);
 			ASSERT_GT(10000, variant->timeout_ms);
 			late++;
+		} else {
+			ASSERT_EQ(0, ret);
+			ASSERT_GT(COUNTERS, failed);
+			if (failed) {
+				ASSERT_TRUE(disturbed);
+				/* One partition is done with, or it is not. */
+				ASSERT_LT(1, variant->partitions);
+				in_part++;
+			} else {
+				all++;
+			}
+			for (i = 0; i < COUNTERS; i++) {
+				ASSERT_TRUE(!ops[i].result ||
+					    ops[i].result == -ECANCELED);
+				done[i] += !ops[i].result;
+			}
 		}
 		/* Nothing was done that was not said, and all that was. */
-		ASSERT_EQ(done, done ? ds_fetch_s64(self->fd, "counter",
-						    self->a) : 0);
+		if (n % 16 == 0)
+			ASSERT_TRUE(sums_right(self, done));
 	}
 	if (variant->interval_us) {
 		interrupt_every(0, 0);
@@ -156,14 +208,14 @@ TEST_F_TIMEOUT(signal, submit, DS_TIMEOUT)
 	}
 	/* What was waiting is not carried out later. */
 	for (i = 0; i < 10; i++) {
+		EXPECT_TRUE(sums_right(self, done));
 		usleep(20000);
-		EXPECT_EQ(done, done ? ds_fetch_s64(self->fd, "counter",
-						    self->a) : 0);
 	}
-	TH_LOG("%llu submitted: %llu done, %llu interrupted, %llu too late, %d signals; the longest took %llu ms",
-	       (unsigned long long)n, (unsigned long long)done,
-	       (unsigned long long)interrupted, (unsigned long long)late,
-	       (int)signals, (unsigned long long)longest / 1000000);
+	TH_LOG("%llu submitted: %llu done, %llu in part, %llu interrupted, %llu too late; %d signals; the longest took %llu ms",
+	       (unsigned long long)n, (unsigned long long)all,
+	       (unsigned long long)in_part, (unsigned long long)interrupted,
+	       (unsigned long long)late, (int)signals,
+	       (unsigned long long)longest / 1000000);
 }
 
 /* A signal that came before is no reason to do nothing for ever. */

@@ -4,7 +4,7 @@
  */
 #include "docstore_test.h"
 
-#include "kselftest_harness.h"
+#include "docstore_harness.h"
 
 #define MIB	(1024 * 1024)
 

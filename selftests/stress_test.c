@@ -13,7 +13,7 @@
  */
 #include "docstore_test.h"
 
-#include "kselftest_harness.h"
+#include "docstore_harness.h"
 
 #define WRITERS		4
 #define READERS		3

@@ -4,7 +4,7 @@
  */
 #include "docstore_test.h"
 
-#include "kselftest_harness.h"
+#include "docstore_harness.h"
 
 FIXTURE(submit) {
 	struct ds_base s;
@@ -283,6 +283,51 @@ TEST_F(submit, atomic_refused)
 			EXPECT_EQ(0, ds_version_of(self->s.fd, ids[i]));
 		}
 	}
+}
+
+/*
+ * What is atomic becomes visible at one moment: who has seen a part of it finds
+ * all of it from then on. The reader looks at the first document, then at the
+ * last one, which must not be older.
+ */
+TEST_F_TIMEOUT(submit, atomic_visible_together, DS_TIMEOUT)
+{
+	unsigned int round, rounds = ds_scale(1500), i, n = 100, looks = 0;
+	volatile bool *stop = ds_shared(sizeof(*stop));
+	__s64 first, last, older = 0;
+	struct docstore_op ops[100];
+	char ids[100][8];
+	pid_t pid;
+
+	if (variant->partitions > 1)
+		return;
+	for (i = 0; i < n; i++)
+		snprintf(ids[i], sizeof(ids[i]), "d%u", i);
+	pid = ds_fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		for (round = 1; round <= rounds; round++) {
+			for (i = 0; i < n; i++)
+				ops[i] = ds_set_s64(ids[i], self->s.a, round);
+			DS_CHILD_EQ(0, ds_submit(self->s.fd,
+						 DOCSTORE_SUBMIT_ATOMIC, ops, n,
+						 NULL));
+		}
+		*stop = true;
+		_exit(0);
+	}
+	while (!ds_version_of(self->s.fd, ids[0]) && !*stop)
+		;
+	while (!*stop) {
+		first = ds_fetch_s64(self->s.fd, ids[0], self->s.a);
+		last = ds_fetch_s64(self->s.fd, ids[n - 1], self->s.a);
+		older += last < first;
+		looks++;
+	}
+	EXPECT_EQ(0, older);
+	EXPECT_LT(0, looks);
+	EXPECT_EQ(0, ds_wait(pid));
+	TH_LOG("looked %u times at %u batches", looks, rounds);
 }
 
 /* Every kind of change is undone, and with it the counts. */
