@@ -35,28 +35,49 @@ size_t ds_memory_piece(void)
 	return DOCSTORE_MAP_CHUNK_SIZE + PAGE_ALIGN(sizeof(struct ds_chunk));
 }
 
-static void ds_chunk_destroy(struct ds_store *store, struct ds_chunk *chunk)
+/*
+ * A partition's first piece was counted when the store was created, so that it
+ * is there when it is asked for.
+ */
+static bool ds_memory_charge(struct ds_owned *owned)
+{
+	if (atomic_inc_return(&owned->pieces) == 1 ||
+	    ds_store_charge(owned->store, ds_memory_piece()))
+		return true;
+	/* If all others went meanwhile, one of them was counted off as a second. */
+	if (!atomic_dec_return(&owned->pieces))
+		atomic64_add(ds_memory_piece(), &owned->store->bytes);
+	return false;
+}
+
+static void ds_memory_uncharge(struct ds_owned *owned)
+{
+	if (atomic_dec_return(&owned->pieces))
+		ds_store_uncharge(owned->store, ds_memory_piece());
+}
+
+static void ds_chunk_destroy(struct ds_owned *owned, struct ds_chunk *chunk)
 {
 	if (chunk->private)
 		__free_pages(chunk->private, DS_CHUNK_ORDER);
 	else
 		vfree(chunk->base);
 	kvfree(chunk);
-	ds_store_uncharge(store, ds_memory_piece());
+	ds_memory_uncharge(owned);
 }
 
 /*
  * 2 MiB, in one piece if that is easy to have. The page is noted in the chunk if
  * so.
  */
-static struct ds_chunk *ds_chunk_create(struct ds_store *store)
+static struct ds_chunk *ds_chunk_create(struct ds_owned *owned)
 {
 	gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_ZERO;
 	struct ds_chunk *chunk;
 	struct page *page;
 	void *base;
 
-	if (!ds_store_charge(store, ds_memory_piece()))
+	if (!ds_memory_charge(owned))
 		return ERR_PTR(-ENOSPC);
 	chunk = kvzalloc_obj(*chunk, GFP_KERNEL_ACCOUNT);
 	if (!chunk)
@@ -71,8 +92,15 @@ static struct ds_chunk *ds_chunk_create(struct ds_store *store)
 err_free:
 	kvfree(chunk);
 err_uncharge:
-	ds_store_uncharge(store, ds_memory_piece());
+	ds_memory_uncharge(owned);
 	return ERR_PTR(-ENOMEM);
+}
+
+/* Pages that the arena has, or will have when it takes in what was brought. */
+static u64 ds_memory_free(struct ds_arena *arena)
+{
+	return READ_ONCE(arena->free_pages) +
+	       (u64)atomic_read(&arena->ndonated) * DS_CHUNK_PAGES;
 }
 
 /**
@@ -82,28 +110,32 @@ err_uncharge:
  * @force: bring some even if there seems to be enough
  *
  * Context: who submits; may sleep.
- * Return: 0, or -ENOMEM or -ENOSPC if not all of it could be had. There may be
- * enough even so: the owner will find out.
+ * Return: 0, or -ENOMEM or -ENOSPC if there is not enough and no more to be had.
+ * It may be enough even so: the owner will find out.
  */
 int ds_memory_top_up(struct ds_owned *owned, u64 bytes, bool force)
 {
 	struct ds_arena *arena = &owned->partition.arena;
-	u64 pages = DIV_ROUND_UP_ULL(bytes + (bytes >> 3), DS_PAGE_SIZE) + DS_MEMORY_LOW;
+	u64 need = DIV_ROUND_UP_ULL(bytes + (bytes >> 3), DS_PAGE_SIZE);
+	struct ds_chunk *chunk;
+	int err = 0;
 
 	might_sleep();
-	for (;;) {
-		u64 free = READ_ONCE(arena->free_pages) +
-			   (u64)atomic_read(&arena->ndonated) * DS_CHUNK_PAGES;
-		struct ds_chunk *chunk;
-
-		if (free >= pages && !force)
-			return 0;
+	if (!force && ds_memory_free(arena) >= need + DS_MEMORY_LOW)
+		return 0;
+	mutex_lock(&owned->memory_lock);
+	while (force || ds_memory_free(arena) < need + DS_MEMORY_LOW) {
 		force = false;
-		chunk = ds_chunk_create(owned->store);
-		if (IS_ERR(chunk))
-			return PTR_ERR(chunk);
+		chunk = ds_chunk_create(owned);
+		if (IS_ERR(chunk)) {
+			if (ds_memory_free(arena) < need + DS_ARENA_RESERVE)
+				err = PTR_ERR(chunk);
+			break;
+		}
 		ds_arena_donate(arena, chunk);
 	}
+	mutex_unlock(&owned->memory_lock);
+	return err;
 }
 
 /**
@@ -117,7 +149,7 @@ void ds_memory_give_back(struct ds_owned *owned)
 	struct ds_chunk *chunk;
 
 	while ((chunk = ds_arena_unwanted(&owned->partition.arena)))
-		ds_chunk_destroy(owned->store, chunk);
+		ds_chunk_destroy(owned, chunk);
 }
 
 /**
@@ -129,5 +161,5 @@ void ds_memory_release(struct ds_owned *owned)
 	struct ds_chunk *chunk;
 
 	while ((chunk = ds_arena_dismantle(&owned->partition.arena)))
-		ds_chunk_destroy(owned->store, chunk);
+		ds_chunk_destroy(owned, chunk);
 }

@@ -102,6 +102,7 @@ static struct ds_owned *ds_owned_create(struct ds_store *store, u32 number, u32 
 	}
 	owned->store = store;
 	owned->number = number;
+	mutex_init(&owned->memory_lock);
 	ds_partition_init(&owned->partition, map, owned->chunks, max_chunks, store->key);
 	ds_worker_init_owned(owned);
 	return owned;
@@ -222,7 +223,7 @@ static struct ds_store *ds_store_alloc(const struct docstore_store_create *arg)
 	store->max_bytes = max_bytes;
 	store->created = ktime_get_real_ns();
 	get_random_bytes(store->key, sizeof(store->key));
-	atomic64_set(&store->bytes, n * ds_owned_bytes(max_chunks));
+	atomic64_set(&store->bytes, ds_store_min_bytes(n, max_bytes));
 	atomic_inc(&ds_stores_alive);
 
 	store->stats = alloc_percpu_gfp(struct ds_store_stats, GFP_KERNEL_ACCOUNT);
@@ -387,6 +388,9 @@ void ds_store_fill_info(struct ds_store *store, struct docstore_store_info *info
 	for (i = 0; i < store->npartitions; i++) {
 		const struct ds_partition *p = &store->owned[i]->partition;
 
+		/* Its first piece is counted before it has it. */
+		if (!atomic_read(&store->owned[i]->pieces))
+			info->bytes -= ds_memory_piece();
 		info->bytes_used += READ_ONCE(p->arena.used_bytes) -
 				    READ_ONCE(p->arena.retired_bytes);
 		info->bytes_retired += READ_ONCE(p->arena.retired_bytes);

@@ -9,6 +9,7 @@
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/llist.h>
+#include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/types.h>
 #include <linux/uidgid.h>
@@ -29,6 +30,9 @@ struct ds_store;
  * struct ds_owned - a partition and what is waiting for its owner
  * @partition: the partition, for the owner alone
  * @chunks: the arena's table of chunks
+ * @pieces: chunks that it has, or is about to get or to give back
+ * @memory_lock: taken to bring it chunks, so that two who find that it needs one
+ *	don't bring two; allocations are made under it
  * @store: the store it is a part of
  * @number: its number there; decides which worker owns it
  * @queue: requests, added by anybody and taken by the owner
@@ -42,6 +46,8 @@ struct ds_store;
 struct ds_owned {
 	struct ds_partition partition;
 	struct ds_chunk **chunks;
+	atomic_t pieces;
+	struct mutex memory_lock; /* bringing chunks */
 	struct ds_store *store;
 	u32 number;
 	struct llist_head queue ____cacheline_aligned_in_smp;
@@ -78,7 +84,8 @@ struct ds_store_stats {
  * @incarnation: its number
  * @created: when it was created
  * @key: of the hash of its ids
- * @bytes: memory it takes
+ * @bytes: memory it takes, where each partition counts with one chunk at least:
+ *	others can't take that away
  * @names: names of properties and types
  * @stats: counters of what was asked of it
  * @owned: its partitions
