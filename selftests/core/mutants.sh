@@ -132,7 +132,7 @@ for m in "${mutants[@]}"; do
 	IFS=$'\t' read -r name file script build tests <<< "$m"
 	[ "$wanted" = "  " ] || [[ $wanted == *" $name "* ]] || continue
 	number=$((number + 1))
-	rm -rf "$work/core" "$work/$build"
+	rm -rf "${work:?}/core" "${work:?}/${build:?}"
 	mkdir -p "$work/core"
 	cp ../../module/core/*.[ch] "$work/core/"
 	sed -i "$script" "$work/core/$file"
