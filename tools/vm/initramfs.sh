@@ -28,8 +28,9 @@ add_busybox() {
 # same places as here.
 add_libraries() {
 	local root=$1 library
-	ldd "$2" 2>/dev/null |
-		grep -o '/[^ ]*' | while read -r library; do
+	# A static program has none, which is no failure.
+	{ ldd "$2" 2>/dev/null || true; } | { grep -o '/[^ ]*' || true; } |
+		while read -r library; do
 		[ -e "$root$library" ] && continue
 		mkdir -p "$root${library%/*}"
 		cp -L "$library" "$root$library"

@@ -21,7 +21,8 @@
  * caller that is newer passes a longer one, and is refused with E2BIG if what
  * the kernel does not know is not zero, or if the struct is longer than a page.
  * Fields named __reserved and unknown flags must be zero. The same holds for
- * arrays of structs, whose element size is passed beside them.
+ * arrays of structs, whose element size is passed beside them; what an element
+ * has beyond what the kernel knows comes back as zero.
  *
  * Pointers are passed as __aligned_u64, so that 32-bit programs work unchanged
  * on a 64-bit kernel. Sizes are in bytes, times in nanoseconds since 1970
@@ -42,7 +43,8 @@
  * E2BIG        a struct is longer than the kernel knows, and its tail is not
  *              zero; or a batch has more operations or bytes than one may have
  * EACCES       the mode of the store does not allow what was asked
- * EBADF        the descriptor was not opened for writing
+ * EBADF        the descriptor was not opened for what was asked: reading or
+ *              writing
  * ECANCELED    the operation was not carried out, because another one on the
  *              same document or in the same atomic batch failed, or a signal or
  *              a timeout came first
@@ -58,7 +60,7 @@
  *              too short, an id of length 0, a property id that was never given
  *              out, an illegal store name
  * EMFILE       the process has too many open files
- * ENAMETOOLONG an id, a property name or a store name is too long
+ * ENAMETOOLONG an id or the name of a property or a type is too long
  * ENODATA      the document has no such property
  * ENOENT       no store of this name; no such document
  * ENOMEM       the kernel has no memory for it
@@ -374,7 +376,8 @@ struct docstore_store_info {
  * @flags: must be 0
  * @stores: pointer to an array of struct docstore_store_info
  * @store_size: sizeof(struct docstore_store_info)
- * @count: in: room in the array, in elements; out: elements filled in
+ * @count: in: room in the array, in elements, at least 1 or nothing is learnt;
+ *	out: elements filled in
  * @cursor: in: 0 at first, then as it was returned; out: where to go on, 0 when
  *	all stores were listed
  *
@@ -491,7 +494,11 @@ struct docstore_names {
  *
  * Set, add, touch and set type create a document that does not exist. Get,
  * unset and delete of one that does not exist fail with ENOENT; get and unset
- * of a property that is not there with ENODATA.
+ * of a property that is not there with ENODATA, but unset of all never does.
+ *
+ * A document that takes all of DOCSTORE_MAX_DOCUMENT has no room for the array
+ * of set versions (see struct docstore_version): whatever changes it and leaves
+ * some of its properties as they are fails with EFBIG.
  */
 enum docstore_op_code {
 	DOCSTORE_OP_GET = 1,
@@ -510,7 +517,8 @@ enum docstore_op_code {
  * @DOCSTORE_IF_VERSION: the document's version must be @version, or ESTALE; a
  *	document that does not exist has version 0
  *
- * A condition is checked against the document as it was before the batch.
+ * A condition is checked against the document as it was before the batch. The
+ * first two together never hold.
  */
 enum docstore_op_flags {
 	DOCSTORE_IF_EXISTS = 1 << 0,
@@ -527,17 +535,19 @@ enum docstore_op_flags {
  *	DOCSTORE_TYPE_NONE. Out: type of the property that get returned
  * @id_len: length of the id, 1 to DOCSTORE_MAX_ID
  * @__reserved0: must be 0
- * @property: name id of a property; of the type for set type
+ * @property: name id of a property; of the type for set type; must be 0 where
+ *	the operation has neither
  * @result: out: 0, or what went wrong, as a negative errno
  * @id: pointer to the document's id
- * @value: for null 0; for bool 0 or 1; for numbers the value itself (the bits
- *	of an f64); for string, bytes, json and get a pointer
+ * @value: for bool 0 or 1; for numbers the value itself (the bits of an f64);
+ *	for string, bytes, json and get a pointer; else must be 0
  * @value_len: for string, bytes and json the number of bytes; for get in: room
  *	at @value, out: bytes of what there was to return, of which no more
  *	than the room was copied; else must be 0
  * @__reserved1: must be 0
  * @version: in: what DOCSTORE_IF_VERSION compares, else must be 0; out: version
- *	number of the document after the batch. Who submits the same struct
+ *	number of the document after the batch, for a deleted one that of its
+ *	deletion, and 0 if the operation failed. Who submits the same struct
  *	again clears it first
  * @__reserved2: must be 0
  */
@@ -576,7 +586,8 @@ enum docstore_submit_flags {
  * @op_size: sizeof(struct docstore_op)
  * @count: operations in the array, 1 to DOCSTORE_MAX_OPS
  * @timeout_ms: how long the batch may wait for its turn, in milliseconds; 0 for
- *	as long as it takes. Once its turn has come it is carried out
+ *	as long as it takes. Once its turn has come it is carried out. A call
+ *	that is restarted after a signal (SA_RESTART) has all of it again
  * @failed: out: how many operations have a result that is not 0
  *
  * The ioctl succeeds when the batch was carried out, or an atomic one was
@@ -591,7 +602,7 @@ enum docstore_submit_flags {
  * -ECANCELED, and so have those on all other documents of an atomic batch.
  *
  * Errors: E2BIG, EBADF, EFAULT, EINTR, EINVAL, ENOMEM, ETIMEDOUT, EXDEV; in
- * results EACCES, ECANCELED, EDOM, EEXIST, EFBIG, ENODATA, ENOENT, ENOMEM,
+ * results ECANCELED, EDOM, EEXIST, EFBIG, ENODATA, ENOENT, ENOMEM,
  * ENOSPC, EOVERFLOW, ESTALE.
  */
 struct docstore_submit {
@@ -688,7 +699,8 @@ struct docstore_read_many {
  * enum docstore_scan_flags - flags of a scan
  * @DOCSTORE_SCAN_IDS: return documents without their properties, as if they
  *	had none: nprops is 0
- * @DOCSTORE_SCAN_END: out: all documents were returned
+ * @DOCSTORE_SCAN_END: out: all documents were returned. Ignored on the way in,
+ *	so that the struct can be passed again as it is
  */
 enum docstore_scan_flags {
 	DOCSTORE_SCAN_IDS = 1 << 0,
