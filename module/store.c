@@ -6,7 +6,6 @@
  * allocator's locks.
  */
 #include <linux/cred.h>
-#include <linux/ctype.h>
 #include <linux/err.h>
 #include <linux/list.h>
 #include <linux/mm.h>

@@ -29,13 +29,11 @@
  */
 #include <linux/cpuhotplug.h>
 #include <linux/kthread.h>
-#include <linux/ktime.h>
 #include <linux/llist.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
-#include <linux/vmalloc.h>
 #include <linux/workqueue.h>
 
 #include "memory.h"
@@ -214,12 +212,13 @@ static void ds_owned_commit(struct ds_owned *owned, struct ds_builder *builder,
 	llist_for_each_entry(part, list, node)
 		if (atomic_read(&part->state) == DS_PART_PROCESSING)
 			ds_partition_settle(p, &part->batch, now);
-	/* Who waits for memory relies on its grace period having begun. */
+	/* Who waits for memory relies on its grace period having begun; else later. */
 	if (hurry)
 		ds_partition_maintain(p, work, true);
 	llist_for_each_entry_safe(part, next, list, node)
 		ds_part_finish(part);
-	ds_partition_maintain(p, work, hurry);
+	if (!hurry)
+		ds_partition_maintain(p, work, false);
 }
 
 /* Work on a partition. Return false if it is not finished. */
