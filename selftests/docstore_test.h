@@ -982,4 +982,27 @@ static inline int ds_base_end(struct ds_base *s)
 	return ds_store_end(&s->store);
 }
 
+/* Documents <prefix>0 to <prefix><n - 1>, of which a is the number. */
+static inline int ds_fill(int fd, int property, const char *prefix,
+			  unsigned int first, unsigned int n)
+{
+	struct docstore_op ops[256];
+	char ids[256][24];
+	__u32 count, failed;
+	unsigned int i;
+	int ret;
+
+	for (i = first; i < first + n; i += count) {
+		for (count = 0; count < 256 && i + count < first + n; count++) {
+			snprintf(ids[count], sizeof(ids[count]), "%s%u", prefix,
+				 i + count);
+			ops[count] = ds_set_s64(ids[count], property, i + count);
+		}
+		ret = ds_submit(fd, 0, ops, count, &failed);
+		if (ret || failed)
+			return ret ?: -ENOTRECOVERABLE;
+	}
+	return 0;
+}
+
 #endif /* DOCSTORE_TEST_H */

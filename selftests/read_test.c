@@ -39,29 +39,6 @@ FIXTURE_TEARDOWN(read)
 	EXPECT_EQ(0, ds_store_end(&self->store));
 }
 
-/* Documents <prefix>0 to <prefix><n - 1>, of which a is the number. */
-static int fill(int fd, int property, const char *prefix, unsigned int first,
-		unsigned int n)
-{
-	struct docstore_op ops[256];
-	char ids[256][24];
-	__u32 count, failed;
-	unsigned int i;
-	int ret;
-
-	for (i = first; i < first + n; i += count) {
-		for (count = 0; count < 256 && i + count < first + n; count++) {
-			snprintf(ids[count], sizeof(ids[count]), "%s%u", prefix,
-				 i + count);
-			ops[count] = ds_set_s64(ids[count], property, i + count);
-		}
-		ret = ds_submit(fd, 0, ops, count, &failed);
-		if (ret || failed)
-			return ret ?: -ENOTRECOVERABLE;
-	}
-	return 0;
-}
-
 /* READ --------------------------------------------------------------------- */
 
 TEST_F(read, missing)
@@ -224,7 +201,7 @@ TEST_F(read, counted)
 	struct ds_scan s;
 	int i, n;
 
-	ASSERT_EQ(0, fill(self->fd, self->a, "c", 0, 10));
+	ASSERT_EQ(0, ds_fill(self->fd, self->a, "c", 0, 10));
 	ASSERT_EQ(0, ds_store_info(self->fd, &before));
 	for (i = 0; i < 5; i++)
 		ASSERT_EQ(0, ds_read(self->fd, "c1", 0, NULL, 0, &r));
@@ -245,7 +222,7 @@ TEST_F(read, counted)
 #define MANY	50
 
 /*
- * Checks what a call filled in: items from @first of those of fill(), missing
+ * Checks what a call filled in: items from @first of those of ds_fill(), missing
  * ones where the number ends in 7. Returns whether all is well.
  */
 static bool many_right(const struct docstore_read_item *items,
@@ -294,7 +271,7 @@ FIXTURE_SETUP(many)
 	self->fd = self->store.fd;
 	self->a = ds_prop_id(self->fd, "a");
 	ASSERT_LT(0, self->a);
-	ASSERT_EQ(0, fill(self->fd, self->a, "m", 0, MANY));
+	ASSERT_EQ(0, ds_fill(self->fd, self->a, "m", 0, MANY));
 	self->buffer = ds_map(DS_ROOM, MAP_PRIVATE);
 	for (i = 0; i < MANY; i++) {
 		snprintf(self->ids[i], sizeof(self->ids[i]), "m%u", i);

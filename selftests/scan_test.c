@@ -39,31 +39,8 @@ FIXTURE_TEARDOWN(scan)
 	EXPECT_EQ(0, ds_store_end(&self->store));
 }
 
-/* Documents <prefix>0 to <prefix><n - 1>, of which a is the number. */
-static int fill(int fd, int property, const char *prefix, unsigned int first,
-		unsigned int n)
-{
-	struct docstore_op ops[256];
-	char ids[256][24];
-	__u32 count, failed;
-	unsigned int i;
-	int ret;
-
-	for (i = first; i < first + n; i += count) {
-		for (count = 0; count < 256 && i + count < first + n; count++) {
-			snprintf(ids[count], sizeof(ids[count]), "%s%u", prefix,
-				 i + count);
-			ops[count] = ds_set_s64(ids[count], property, i + count);
-		}
-		ret = ds_submit(fd, 0, ops, count, &failed);
-		if (ret || failed)
-			return ret ?: -ENOTRECOVERABLE;
-	}
-	return 0;
-}
-
 /*
- * Takes a scan to its end and counts for each number of fill()'s documents how
+ * Takes a scan to its end and counts for each number of ds_fill()'s documents how
  * often it came. Returns the number of all documents, or -errno.
  */
 static int collect(int fd, __u32 flags, const char *prefix, __u32 type,
@@ -166,7 +143,7 @@ TEST_F(scan, all)
 	static const __u32 rooms[] = { 0, 8, 64, 72, 73, 200, 1000, 4096, 65536 };
 	unsigned int seen[3000], i;
 
-	ASSERT_EQ(0, fill(self->fd, self->a, "d", 0, ARRAY_SIZE(seen)));
+	ASSERT_EQ(0, ds_fill(self->fd, self->a, "d", 0, ARRAY_SIZE(seen)));
 	for (i = 0; i < ARRAY_SIZE(rooms); i++) {
 		EXPECT_EQ(ARRAY_SIZE(seen), collect(self->fd, 0, NULL, 0,
 						     rooms[i], self->a, seen,
@@ -214,9 +191,9 @@ TEST_F(scan, prefix)
 {
 	unsigned int seen[200];
 
-	ASSERT_EQ(0, fill(self->fd, self->a, "ab", 0, 200));
-	ASSERT_EQ(0, fill(self->fd, self->a, "a", 0, 150));
-	ASSERT_EQ(0, fill(self->fd, self->a, "b", 0, 100));
+	ASSERT_EQ(0, ds_fill(self->fd, self->a, "ab", 0, 200));
+	ASSERT_EQ(0, ds_fill(self->fd, self->a, "a", 0, 150));
+	ASSERT_EQ(0, ds_fill(self->fd, self->a, "b", 0, 100));
 	EXPECT_EQ(450, collect(self->fd, 0, NULL, 0, 4096, self->a, seen, 200));
 	EXPECT_EQ(350, collect(self->fd, 0, "a", 0, 4096, self->a, seen, 200));
 	EXPECT_EQ(200, collect(self->fd, 0, "ab", 0, 4096, self->a, seen, 200));
@@ -257,7 +234,7 @@ TEST_F(scan, type)
 	unsigned int seen[200], i;
 	char id[8];
 
-	ASSERT_EQ(0, fill(self->fd, self->a, "d", 0, 200));
+	ASSERT_EQ(0, ds_fill(self->fd, self->a, "d", 0, 200));
 	for (i = 0; i < 200; i += 2) {
 		snprintf(id, sizeof(id), "d%u", i);
 		ASSERT_EQ(0, ds_do(self->fd, ds_set_type(id, i % 4 ? self->type :
@@ -326,7 +303,7 @@ TEST_F(scan, odd_cursors)
 	struct ds_scan s;
 	int n;
 
-	ASSERT_EQ(0, fill(self->fd, self->a, "d", 0, 500));
+	ASSERT_EQ(0, ds_fill(self->fd, self->a, "d", 0, 500));
 	for (i = 0; i < 200; i++) {
 		ds_scan_begin(&s, 0, NULL, 0);
 		s.scan.cursor[0] = ds_random(&random) >> ds_below(&random, 64);
@@ -358,7 +335,7 @@ TEST_F_TIMEOUT(scan, while_it_grows, DS_TIMEOUT)
 	int ret, status;
 	pid_t pid;
 
-	ASSERT_EQ(0, fill(self->fd, self->a, "stay", 0, stay));
+	ASSERT_EQ(0, ds_fill(self->fd, self->a, "stay", 0, stay));
 	pid = ds_fork();
 	ASSERT_LE(0, pid);
 	if (!pid) {
@@ -366,7 +343,7 @@ TEST_F_TIMEOUT(scan, while_it_grows, DS_TIMEOUT)
 		char ids[200][24];
 
 		for (i = 0; i < others && !*stop; i += 200) {
-			DS_CHILD_EQ(0, fill(self->fd, self->a, "other", i, 200));
+			DS_CHILD_EQ(0, ds_fill(self->fd, self->a, "other", i, 200));
 			/* Every fourth batch goes again. */
 			if (i % 800)
 				continue;
@@ -402,12 +379,12 @@ TEST_F_TIMEOUT(scan, while_it_changes, DS_TIMEOUT)
 	volatile bool *stop = ds_shared(sizeof(*stop));
 	pid_t pid;
 
-	ASSERT_EQ(0, fill(self->fd, self->a, "stay", 0, stay));
+	ASSERT_EQ(0, ds_fill(self->fd, self->a, "stay", 0, stay));
 	pid = ds_fork();
 	ASSERT_LE(0, pid);
 	if (!pid) {
 		while (!*stop)
-			DS_CHILD_EQ(0, fill(self->fd, self->a, "stay", 0, stay));
+			DS_CHILD_EQ(0, ds_fill(self->fd, self->a, "stay", 0, stay));
 		_exit(0);
 	}
 	for (scans = 0; scans < ds_scale(20); scans++) {
