@@ -50,12 +50,23 @@ tick() {
 	done <> <(:)
 }
 
+# ticking COMMAND...: run it with dots on stderr, and its output to descriptor 8.
+ticking() {
+	local ticker status=0
+	tick >&2 &
+	ticker=$!
+	"$@" >&8 2>&1 8>&- </dev/null || status=$?
+	kill "$ticker" 2>/dev/null || true
+	wait "$ticker" 2>/dev/null || true
+	return "$status"
+}
+
 # busy WHAT COMMAND...: run a command that takes long and talks much. One line
 # says what, dots that it lives; its output is shown only when it fails. (Where
 # the shell looks at a status, set -e is off, all the way down: functions for
 # here and for the left of "||" chain their steps.)
 busy() {
-	local what=$1 log ticker status=0 start=$SECONDS
+	local what=$1 log status=0 start=$SECONDS
 	shift
 	mkdir -p "$CACHE"
 	# Without a name from the start: nothing to clean up.
@@ -63,11 +74,7 @@ busy() {
 	exec 8<>"$log"
 	rm -f "$log"
 	printf '%s: %s ' "${0##*/}" "$what" >&2
-	tick >&2 &
-	ticker=$!
-	"$@" >&8 2>&1 8>&- </dev/null || status=$?
-	kill "$ticker" 2>/dev/null || true
-	wait "$ticker" 2>/dev/null || true
+	ticking "$@" || status=$?
 	if [ "$status" = 0 ]; then
 		printf ' %d s\n' $((SECONDS - start)) >&2
 	else
