@@ -3,17 +3,17 @@
 #
 # Kernels to test on: the distribution's own (default) and those of other
 # Debian suites (6.1, 6.12, 7.2), fetched as packages and unpacked into the
-# cache, never installed. To be sourced, after common.sh, packages.sh and
-# suites.sh.
+# cache, never installed; and debug kernels, see debug.sh. To be sourced, after
+# common.sh, packages.sh, suites.sh, source.sh and debug.sh.
 #
 # A kernel is a folder:
 #	vmlinuz		what boots
-#	lib/modules/	its modules, for modprobe -d
+#	lib/modules/	its modules, for modprobe -d; debug kernels have none
 #	kdir		to build against: make -C .../kdir M=...
 #	release		what uname -r will say; written last: no folder is
 #			complete without it
 
-KERNEL_NAMES='default 6.1 6.12 7.2'
+KERNEL_NAMES="default 6.1 6.12 7.2 $DEBUG_NAMES"
 
 # The suite that a kernel comes from; "system" is whatever apt is set up for.
 kernel_suite() {
@@ -22,7 +22,7 @@ kernel_suite() {
 	6.1,'debian bookworm')	echo system ;;
 	6.1,*)			echo bookworm ;;
 	6.12,*)			echo bookworm-backports ;;
-	7.2,*)			echo sid ;;
+	7.2,*|kasan,*|kcsan,*)	echo sid ;;
 	*)			die "no kernel '$1': there are $KERNEL_NAMES" ;;
 	esac
 }
@@ -200,6 +200,10 @@ kernel_fetch() {
 			"name a build tree instead"
 	mkdir -p "$CACHE/kernels"
 	need_packages 'to build modules' make gcc libc6-dev kmod
+	if is_debug_kernel "$name"; then
+		debug_fetch "$name" "$suite"
+		return
+	fi
 	if ! kernel_is_current "$name" "$suite" && ! renew_kernel "$name" "$suite"; then
 		[ -e "$CACHE/kernels/$name/release" ] ||
 			die "Linux $name could not be fetched"
