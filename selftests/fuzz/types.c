@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The structs and operations that programs are made of. A new ioctl is a table
+ * of its struct's fields and a line in fz_ops; that is enough for generating,
+ * changing and running it, and for the rules that hold for all ioctls. A model
+ * of its results (model.h) may follow.
+ */
+#include "fuzz.h"
+#include "model.h"
+
+#define F(_struct, _member, _kind, ...)						\
+	{									\
+		.name = #_member,						\
+		.offset = offsetof(struct _struct, _member),			\
+		.size = sizeof(((struct _struct *)0)->_member),			\
+		.kind = (_kind), ##__VA_ARGS__					\
+	}
+
+#define TYPE(_struct, _fields)							\
+	static const struct fz_type _struct##_type = {				\
+		.name = #_struct,						\
+		.size = sizeof(struct _struct),					\
+		.nfields = ARRAY_SIZE(_fields),					\
+		.fields = (_fields),						\
+	};									\
+	_Static_assert(ARRAY_SIZE(_fields) <= FZ_FIELDS, "FZ_FIELDS is too small")
+
+/* Numbers worth trying, up to a 0 that is not the first. */
+#define PICKS(...)	((const __u64 []){ __VA_ARGS__, 0 })
+#define NAME_IDS	PICKS(1, 2, 3, 4, 5, 6, 255, 256, 65535, 65536)
+
+static const struct fz_field info_fields[] = {
+	F(docstore_info, size, FZ_SIZE),
+	F(docstore_info, flags, FZ_FLAGS),
+	F(docstore_info, abi, FZ_OUT),
+	F(docstore_info, map_layout, FZ_OUT),
+	F(docstore_info, workers, FZ_OUT),
+	F(docstore_info, stores, FZ_OUT),
+	F(docstore_info, max_stores, FZ_OUT),
+	F(docstore_info, max_partitions, FZ_OUT),
+	F(docstore_info, max_ops, FZ_OUT),
+	F(docstore_info, max_batch, FZ_OUT),
+	F(docstore_info, max_document, FZ_OUT),
+	F(docstore_info, max_properties, FZ_OUT),
+	F(docstore_info, max_names, FZ_OUT),
+	F(docstore_info, __reserved, FZ_OUT),
+};
+TYPE(docstore_info, info_fields);
+
+static const struct fz_field store_create_fields[] = {
+	F(docstore_store_create, size, FZ_SIZE),
+	F(docstore_store_create, flags, FZ_FLAGS),
+	F(docstore_store_create, mode, FZ_FLAGS, .mask = 0666),
+	F(docstore_store_create, partitions, FZ_NUMBER, .max = DOCSTORE_MAX_PARTITIONS,
+	  .picks = PICKS(0, 1, 2, 3, 4, 255, 256, 257)),
+	F(docstore_store_create, max_bytes, FZ_NUMBER,
+	  .picks = PICKS(0, 1, 2 << 20, 3 << 20, 8 << 20, 64 << 20, 1ULL << 40, 1ULL << 63)),
+	F(docstore_store_create, name, FZ_INLINE),
+};
+TYPE(docstore_store_create, store_create_fields);
+
+static const struct fz_field store_open_fields[] = {
+	F(docstore_store_open, size, FZ_SIZE),
+	F(docstore_store_open, flags, FZ_FLAGS,
+	  .mask = DOCSTORE_OPEN_READ | DOCSTORE_OPEN_WRITE, .min = 1),
+	F(docstore_store_open, name, FZ_INLINE),
+};
+TYPE(docstore_store_open, store_open_fields);
+
+static const struct fz_field store_remove_fields[] = {
+	F(docstore_store_remove, size, FZ_SIZE),
+	F(docstore_store_remove, flags, FZ_FLAGS),
+	F(docstore_store_remove, name, FZ_INLINE),
+};
+TYPE(docstore_store_remove, store_remove_fields);
+
+static const struct fz_field store_info_fields[] = {
+	F(docstore_store_info, size, FZ_SIZE),
+	F(docstore_store_info, flags, FZ_FLAGS),
+	F(docstore_store_info, incarnation, FZ_OUT),
+	F(docstore_store_info, created, FZ_OUT),
+	F(docstore_store_info, uid, FZ_OUT),
+	F(docstore_store_info, gid, FZ_OUT),
+	F(docstore_store_info, mode, FZ_OUT),
+	F(docstore_store_info, partitions, FZ_OUT),
+	F(docstore_store_info, max_bytes, FZ_OUT),
+	F(docstore_store_info, bytes, FZ_OUT),
+	F(docstore_store_info, documents, FZ_OUT),
+	F(docstore_store_info, names, FZ_OUT),
+	F(docstore_store_info, __reserved, FZ_OUT),
+	F(docstore_store_info, commits, FZ_OUT),
+	F(docstore_store_info, name, FZ_OUT),
+};
+TYPE(docstore_store_info, store_info_fields);
+
+static const struct fz_field store_list_fields[] = {
+	F(docstore_store_list, size, FZ_SIZE),
+	F(docstore_store_list, flags, FZ_FLAGS),
+	F(docstore_store_list, stores, FZ_ROOM),
+	F(docstore_store_list, store_size, FZ_ESIZE, .of = 2, .elem = &docstore_store_info_type),
+	F(docstore_store_list, count, FZ_COUNT, .of = 2, .back = ~0ULL),
+	F(docstore_store_list, cursor, FZ_INOUT),
+};
+TYPE(docstore_store_list, store_list_fields);
+
+static const struct fz_field name_fields[] = {
+	F(docstore_name, name, FZ_IN),
+	F(docstore_name, len, FZ_LEN, .of = 0, .min = 1, .max = DOCSTORE_MAX_NAME,
+	  .error = ENAMETOOLONG),
+	F(docstore_name, id, FZ_OUT),
+};
+TYPE(docstore_name, name_fields);
+
+static const struct fz_field intern_fields[] = {
+	F(docstore_intern, size, FZ_SIZE),
+	F(docstore_intern, flags, FZ_FLAGS, .mask = DOCSTORE_INTERN_CREATE),
+	F(docstore_intern, names, FZ_ARRAY, .elem = &docstore_name_type),
+	F(docstore_intern, name_size, FZ_ESIZE, .of = 2),
+	F(docstore_intern, count, FZ_COUNT, .of = 2, .min = 1, .max = DOCSTORE_MAX_OPS,
+	  .error = E2BIG),
+	F(docstore_intern, done, FZ_OUT),
+	F(docstore_intern, __reserved, FZ_RESERVED),
+};
+TYPE(docstore_intern, intern_fields);
+
+static const struct fz_field names_fields[] = {
+	F(docstore_names, size, FZ_SIZE),
+	F(docstore_names, flags, FZ_FLAGS),
+	F(docstore_names, buffer, FZ_ROOM),
+	F(docstore_names, buffer_len, FZ_LEN, .of = 2, .min = 264),
+	F(docstore_names, first, FZ_INOUT, .min = 1,
+	  .picks = PICKS(1, 2, 6, 7, 8, 65535, 65536, 0xffffffff)),
+	F(docstore_names, count, FZ_OUT),
+	F(docstore_names, used, FZ_OUT),
+};
+TYPE(docstore_names, names_fields);
+
+static const struct fz_field op_fields[] = {
+	F(docstore_op, code, FZ_NUMBER, .min = 1, .max = DOCSTORE_OP_SET_TYPE,
+	  .picks = PICKS(1, 2, 3, 4, 5, 6, 7)),
+	F(docstore_op, flags, FZ_FLAGS,
+	  .mask = DOCSTORE_IF_EXISTS | DOCSTORE_IF_ABSENT | DOCSTORE_IF_VERSION),
+	F(docstore_op, type, FZ_NUMBER, .max = DOCSTORE_TYPE_JSON, .back = 0xff,
+	  .picks = PICKS(0, 1, 2, 3, 4, 5, 6, 7, 8)),
+	F(docstore_op, id_len, FZ_LEN, .of = 7, .min = 1),
+	F(docstore_op, __reserved0, FZ_RESERVED),
+	F(docstore_op, property, FZ_NUMBER, .picks = NAME_IDS),
+	F(docstore_op, result, FZ_OUT),
+	F(docstore_op, id, FZ_IN),
+	F(docstore_op, value, FZ_ANY),
+	F(docstore_op, value_len, FZ_LEN, .of = 8, .back = 0xffffffff),
+	F(docstore_op, __reserved1, FZ_RESERVED),
+	F(docstore_op, version, FZ_INOUT, .picks = PICKS(1, 2, 3, 4, 1ULL << 62)),
+	{ .name = "__reserved2_0", .offset = offsetof(struct docstore_op, __reserved2),
+	  .size = 8, .kind = FZ_RESERVED },
+	{ .name = "__reserved2_1", .offset = offsetof(struct docstore_op, __reserved2) + 8,
+	  .size = 8, .kind = FZ_RESERVED },
+};
+TYPE(docstore_op, op_fields);
+
+static const struct fz_field submit_fields[] = {
+	F(docstore_submit, size, FZ_SIZE),
+	F(docstore_submit, flags, FZ_FLAGS, .mask = DOCSTORE_SUBMIT_ATOMIC),
+	F(docstore_submit, ops, FZ_ARRAY, .elem = &docstore_op_type),
+	F(docstore_submit, op_size, FZ_ESIZE, .of = 2),
+	F(docstore_submit, count, FZ_COUNT, .of = 2, .min = 1, .max = DOCSTORE_MAX_OPS,
+	  .error = E2BIG),
+	F(docstore_submit, timeout_ms, FZ_NUMBER, .picks = PICKS(1, 10, 1000, 0xffffffff)),
+	F(docstore_submit, failed, FZ_OUT),
+};
+TYPE(docstore_submit, submit_fields);
+
+static const struct fz_field read_fields[] = {
+	F(docstore_read, size, FZ_SIZE),
+	F(docstore_read, flags, FZ_FLAGS),
+	F(docstore_read, id, FZ_IN),
+	F(docstore_read, id_len, FZ_LEN, .of = 2, .min = 1, .max = DOCSTORE_MAX_ID,
+	  .error = ENAMETOOLONG),
+	F(docstore_read, property, FZ_NUMBER, .picks = NAME_IDS),
+	F(docstore_read, buffer, FZ_ROOM),
+	F(docstore_read, buffer_len, FZ_LEN, .of = 5),
+	F(docstore_read, length, FZ_OUT),
+	F(docstore_read, version, FZ_OUT),
+	F(docstore_read, type, FZ_OUT),
+	F(docstore_read, __reserved, FZ_RESERVED),
+};
+TYPE(docstore_read, read_fields);
+
+static const struct fz_field read_item_fields[] = {
+	F(docstore_read_item, id, FZ_IN),
+	F(docstore_read_item, id_len, FZ_LEN, .of = 0, .min = 1, .max = DOCSTORE_MAX_ID,
+	  .error = ENAMETOOLONG),
+	F(docstore_read_item, result, FZ_OUT),
+	F(docstore_read_item, offset, FZ_OUT),
+	F(docstore_read_item, length, FZ_OUT),
+};
+TYPE(docstore_read_item, read_item_fields);
+
+static const struct fz_field read_many_fields[] = {
+	F(docstore_read_many, size, FZ_SIZE),
+	F(docstore_read_many, flags, FZ_FLAGS),
+	F(docstore_read_many, items, FZ_ARRAY, .elem = &docstore_read_item_type),
+	F(docstore_read_many, item_size, FZ_ESIZE, .of = 2),
+	F(docstore_read_many, count, FZ_COUNT, .of = 2, .min = 1, .max = DOCSTORE_MAX_OPS,
+	  .error = E2BIG),
+	F(docstore_read_many, buffer, FZ_ROOM),
+	F(docstore_read_many, buffer_len, FZ_LEN, .of = 5),
+	F(docstore_read_many, done, FZ_OUT),
+	F(docstore_read_many, used, FZ_OUT),
+	F(docstore_read_many, needed, FZ_OUT),
+};
+TYPE(docstore_read_many, read_many_fields);
+
+static const struct fz_field scan_fields[] = {
+	F(docstore_scan, size, FZ_SIZE),
+	F(docstore_scan, flags, FZ_FLAGS, .mask = DOCSTORE_SCAN_IDS | DOCSTORE_SCAN_END,
+	  .back = DOCSTORE_SCAN_END),
+	F(docstore_scan, prefix, FZ_IN),
+	F(docstore_scan, prefix_len, FZ_LEN, .of = 2, .max = DOCSTORE_MAX_ID,
+	  .error = ENAMETOOLONG),
+	F(docstore_scan, type, FZ_NUMBER, .picks = NAME_IDS),
+	F(docstore_scan, buffer, FZ_ROOM),
+	F(docstore_scan, buffer_len, FZ_LEN, .of = 5),
+	F(docstore_scan, used, FZ_OUT),
+	F(docstore_scan, count, FZ_OUT),
+	F(docstore_scan, needed, FZ_OUT),
+	{ .name = "cursor0", .offset = offsetof(struct docstore_scan, cursor),
+	  .size = 8, .kind = FZ_INOUT, .picks = PICKS(0, 1, 2, 1ULL << 32, 1ULL << 63) },
+	{ .name = "cursor1", .offset = offsetof(struct docstore_scan, cursor) + 8,
+	  .size = 8, .kind = FZ_INOUT, .picks = PICKS(0, 1, 256, 1ULL << 32, 1ULL << 63) },
+};
+TYPE(docstore_scan, scan_fields);
+
+/* What is no ioctl has numbers that are not in memory. */
+#define A(_name, ...)	{ .name = _name, .size = 8, .kind = FZ_NUMBER, ##__VA_ARGS__ }
+
+#define NUMBERS(_name, ...)							\
+	static const struct fz_field _name##_fields[] = { __VA_ARGS__ };	\
+	static const struct fz_type _name##_type = {				\
+		.name = #_name,							\
+		.nfields = ARRAY_SIZE(_name##_fields),				\
+		.fields = _name##_fields,					\
+	}
+
+NUMBERS(open, A("slot", .picks = PICKS(5, 6, 7)), A("write", .picks = PICKS(0, 1, 2)));
+NUMBERS(dup, A("slot", .picks = PICKS(5, 6, 7)));
+NUMBERS(close, A("unused"));
+NUMBERS(file, A("what", .picks = PICKS(0, 1, 2, 3, 4, 5, 6, 7)), A("number"));
+NUMBERS(fork, A("calls", .picks = PICKS(1, 2, 3)), A("uid", .picks = PICKS(0, 1000)),
+	A("files", .picks = PICKS(0, 1)));
+NUMBERS(kill, A("calls", .picks = PICKS(1, 2)), A("us", .picks = PICKS(1, 100, 500, 2000)));
+NUMBERS(threads, A("calls", .picks = PICKS(1, 2, 3)), A("threads", .picks = PICKS(2, 3)),
+	A("times", .picks = PICKS(1, 5, 20)));
+NUMBERS(signals, A("calls", .picks = PICKS(1, 2)), A("us", .picks = PICKS(50, 200, 1000)),
+	A("times", .picks = PICKS(1, 5, 20)));
+NUMBERS(flip, A("calls", .picks = PICKS(1)), A("offset", .picks = PICKS(0, 3, 8, 16, 40)),
+	A("element", .picks = PICKS(0, 1)),
+	A("bits", .picks = PICKS(1, 0x80, 0xff, 0xffff, 0xfffff, 0x80000000)),
+	A("times", .picks = PICKS(5, 20, 50)));
+NUMBERS(zap, A("calls", .picks = PICKS(1)), A("times", .picks = PICKS(5, 20)));
+
+static const struct fz_field raw_fields[] = {
+	{ .name = "command", .size = 8, .kind = FZ_NUMBER,
+	  .picks = PICKS(0, 0xdc00, 0xdc06, 0xdc0f, 0xdc17, 0xdcff, 0x5401, 0x40dc00) },
+	{ .name = "data", .size = 8, .kind = FZ_IN },
+};
+static const struct fz_type raw_type = {
+	.name = "raw", .nfields = ARRAY_SIZE(raw_fields), .fields = raw_fields,
+};
+
+#define ERRORS(...)	((const int []){ E2BIG, EFAULT, EINVAL, ##__VA_ARGS__, 0 })
+
+#define IOCTL(_name, _command, _type, _model, _flags, _weight, ...)	\
+	{								\
+		.name = _name,						\
+		.command = (_command),					\
+		.type = &_type##_type,					\
+		.flags = (_flags),					\
+		.weight = (_weight),					\
+		.errors = ERRORS(__VA_ARGS__),				\
+		.before = fz_before_##_model,				\
+		.after = fz_after_##_model,				\
+	}
+
+#define OTHER(_name, _type, _run, _flags, _weight)			\
+	{								\
+		.name = _name,						\
+		.type = &_type##_type,					\
+		.run = fz_run_##_run,					\
+		.flags = (_flags),					\
+		.weight = (_weight),					\
+	}
+
+const struct fz_op fz_ops[] = {
+	IOCTL("info", DOCSTORE_INFO, docstore_info, info,
+	      FZ_ON_CONTROL | FZ_ON_STORE | FZ_BACK | FZ_EXACT, 2),
+	IOCTL("create", DOCSTORE_STORE_CREATE, docstore_store_create, create,
+	      FZ_ON_CONTROL | FZ_TO_WRITE | FZ_EXACT, 4, EBADF, EEXIST, ENOMEM, ENOSPC),
+	IOCTL("open", DOCSTORE_STORE_OPEN, docstore_store_open, open,
+	      FZ_ON_CONTROL | FZ_EXACT, 6, EACCES, EMFILE, ENOENT, ENOMEM),
+	IOCTL("remove", DOCSTORE_STORE_REMOVE, docstore_store_remove, remove,
+	      FZ_ON_CONTROL | FZ_TO_WRITE | FZ_EXACT, 3, EBADF, ENOENT, EPERM),
+	IOCTL("list", DOCSTORE_STORE_LIST, docstore_store_list, list,
+	      FZ_ON_CONTROL | FZ_BACK | FZ_EXACT, 3),
+	IOCTL("store-info", DOCSTORE_STORE_INFO, docstore_store_info, store_info,
+	      FZ_ON_STORE | FZ_BACK | FZ_EXACT, 2),
+	IOCTL("intern", DOCSTORE_INTERN, docstore_intern, intern,
+	      FZ_ON_STORE | FZ_BACK_ALWAYS | FZ_EXACT, 6, EBADF, ENAMETOOLONG, ENOMEM, ENOSPC),
+	IOCTL("names", DOCSTORE_NAMES, docstore_names, names,
+	      FZ_ON_STORE | FZ_BACK | FZ_EXACT, 4, ENOMEM),
+	IOCTL("submit", DOCSTORE_SUBMIT, docstore_submit, submit,
+	      FZ_ON_STORE | FZ_BACK | FZ_EXACT, 40, EBADF, EINTR, ENOMEM, ETIMEDOUT, EXDEV),
+	IOCTL("read", DOCSTORE_READ, docstore_read, read,
+	      FZ_ON_STORE | FZ_TO_READ | FZ_BACK | FZ_EXACT, 14, EBADF, ENAMETOOLONG, ENODATA,
+	      ENOENT, ENOMEM),
+	IOCTL("read-many", DOCSTORE_READ_MANY, docstore_read_many, read_many,
+	      FZ_ON_STORE | FZ_TO_READ | FZ_BACK | FZ_EXACT, 10, EBADF, EINTR, ENOMEM),
+	IOCTL("scan", DOCSTORE_SCAN, docstore_scan, scan,
+	      FZ_ON_STORE | FZ_TO_READ | FZ_BACK | FZ_EXACT, 12, EBADF, EINTR, ENAMETOOLONG,
+	      ENOMEM),
+	OTHER("open-device", open, open, 0, 1),
+	OTHER("dup", dup, dup, 0, 2),
+	OTHER("close", close, close, 0, 3),
+	OTHER("raw", raw, raw, 0, 4),
+	OTHER("file", file, file, 0, 3),
+	OTHER("fork", fork, fork, FZ_GROUP, 2),
+	OTHER("kill", kill, kill, FZ_GROUP, 1),
+	OTHER("threads", threads, threads, FZ_GROUP, 1),
+	OTHER("signals", signals, signals, FZ_GROUP, 1),
+	OTHER("flip", flip, flip, FZ_GROUP, 3),
+	OTHER("zap", zap, zap, FZ_GROUP, 1),
+};
+const unsigned int fz_nops = ARRAY_SIZE(fz_ops);
+
+const char *const fz_place_names[FZ_PLACES] = {
+	[FZ_PLAIN] = "plain",
+	[FZ_EDGE] = "edge",
+	[FZ_CUT] = "cut",
+	[FZ_ODD] = "odd",
+	[FZ_FRESH] = "fresh",
+	[FZ_READONLY] = "readonly",
+	[FZ_NULL] = "null",
+	[FZ_NOWHERE] = "nowhere",
+	[FZ_KERNEL] = "kernel",
+	[FZ_TOP] = "top",
+	[FZ_ARG] = "arg",
+};
+
+/*
+ * Descriptors: the control node, opened for both, and the program's store,
+ * opened for both, to read, to write; a control node that may only read; some
+ * that programs open; one that is no docstore, and one that is closed.
+ */
+const char *const fz_slot_names[FZ_SLOTS] = {
+	"control", "store", "reader", "writer", "looker", "f5", "f6", "f7", "f8", "f9",
+	"pipe", "closed",
+};
+
+int fz_op_by_name(const char *name, size_t len)
+{
+	unsigned int i;
+
+	for (i = 0; i < fz_nops; i++)
+		if (strlen(fz_ops[i].name) == len && !memcmp(fz_ops[i].name, name, len))
+			return i;
+	return -1;
+}
+
+int fz_slot_by_name(const char *name, size_t len)
+{
+	unsigned int i;
+
+	for (i = 0; i < FZ_SLOTS; i++)
+		if (strlen(fz_slot_names[i]) == len && !memcmp(fz_slot_names[i], name, len))
+			return i;
+	return -1;
+}
