@@ -123,6 +123,7 @@ static struct ds_part *ds_request_part(struct ds_request *request, struct ds_own
 	part->request = request;
 	part->owned = owned;
 	part->last = &part->batch.first;
+	part->kcov = kcov_common_handle();
 	return part;
 }
 

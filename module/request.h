@@ -7,6 +7,7 @@
 
 #include <linux/atomic.h>
 #include <linux/completion.h>
+#include <linux/kcov.h>
 #include <linux/llist.h>
 #include <linux/refcount.h>
 #include <linux/types.h>
@@ -41,6 +42,7 @@ enum ds_part_state {
  * @last: end of the list of documents in @batch, while it is built
  * @changes: number of documents
  * @bytes: memory that they need, about
+ * @kcov: who wants to know which code it reaches, for fuzzers
  */
 struct ds_part {
 	struct llist_node node;
@@ -51,6 +53,8 @@ struct ds_part {
 	struct ds_change **last;
 	u32 changes;
 	u64 bytes;
+	/* Not of the same type in all kernels. */
+	typeof(kcov_common_handle()) kcov;
 };
 
 /**

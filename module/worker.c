@@ -28,6 +28,7 @@
  * under it.
  */
 #include <linux/cpuhotplug.h>
+#include <linux/kcov.h>
 #include <linux/kthread.h>
 #include <linux/llist.h>
 #include <linux/module.h>
@@ -198,6 +199,8 @@ static void ds_owned_commit(struct ds_owned *owned, struct ds_builder *builder,
 	bool hurry = false;
 	u32 work = 0;
 
+	/* What a commit reaches counts for who asked for the first part of it. */
+	kcov_remote_start_common(llist_entry(list, struct ds_part, node)->kcov);
 	ds_partition_begin(p, builder);
 	llist_for_each_entry(part, list, node) {
 		if (!ds_part_begin(part))
@@ -207,6 +210,7 @@ static void ds_owned_commit(struct ds_owned *owned, struct ds_builder *builder,
 		work += part->changes;
 	}
 	ds_partition_publish(p);
+	kcov_remote_stop();
 
 	ds_owned_pin_module(documents, p->stats.documents);
 	llist_for_each_entry(part, list, node)
