@@ -286,12 +286,12 @@ void fz_check_after(struct fz_run *run, int ret)
 	const char *problem;
 
 	fz_check_result(run, ret);
-	if (!run->torn) {
+	/* Room that is where the argument is may end behind it. */
+	if (!run->torn && !run->alias) {
 		problem = fz_memory_guards(run->memory);
 		if (problem)
 			fz_find(run, "%s: %s", run->op->name, problem);
-		if (!run->alias)
-			fz_check_pieces(run, ret);
+		fz_check_pieces(run, ret);
 	}
 	if (run->op->after && !run->finding[0])
 		run->op->after(run, ret);

@@ -323,6 +323,8 @@ struct fz_fd {
  * @id: distinguishes the names of its stores
  * @memory: of its calls
  * @wild: others interfere: only the rules that always hold are checked
+ * @shared: other threads use the same descriptors
+ * @lost: others may have made or removed stores
  * @torn: others change the memory of calls
  * @alias: a call's room is its argument
  * @signals: signals may come
@@ -346,6 +348,8 @@ struct fz_run {
 	char id[24];
 	struct fz_memory *memory;
 	bool wild;
+	bool shared;
+	bool lost;
 	bool torn;
 	bool alias;
 	bool signals;
@@ -392,6 +396,7 @@ bool fz_run_program(struct fz_run *run, const struct fz_program *p);
 unsigned int fz_run_calls(struct fz_run *run, const struct fz_program *p, unsigned int from,
 			  unsigned int to);
 void fz_run_call(struct fz_run *run, const struct fz_program *p, unsigned int call);
+void fz_run_again(struct fz_run *run);
 void fz_store_name(const struct fz_run *run, __u8 *to, const struct fz_value *v);
 
 #define fz_find(run, ...)						\

@@ -62,7 +62,7 @@ static void fz_bytes(struct fz_value *v, struct ds_random *r, bool odd)
 	static const __u32 lengths[] = { 0, 1, 2, 7, 8, 9, 63, 64, 254, 255, 256, 257, 300 };
 	static const __u32 longer[] = {
 		1000, 4000, 4096, 4097, 8192, 65535, 65536, 65537, 1 << 20, (1 << 20) - 100,
-		(1 << 20) + 1,
+		(1 << 20) - 56, 		(1 << 20) + 1,
 	};
 
 	if (!odd && !fz_one_in(r, 8)) {

@@ -200,6 +200,8 @@ bool fz_memory_writable(const struct fz_memory *m, __u64 at, __u64 len)
 {
 	unsigned int i;
 
+	if (!len)
+		return true;
 	if (fz_within(at, len, m->plain, FZ_PLAIN_SIZE) ||
 	    fz_within(at, len, m->long_edge, FZ_LONG_EDGE) ||
 	    fz_within(at, len, m->fresh, FZ_FRESHES * FZ_FRESH_SIZE))
@@ -212,7 +214,8 @@ bool fz_memory_writable(const struct fz_memory *m, __u64 at, __u64 len)
 
 bool fz_memory_readable(const struct fz_memory *m, __u64 at, __u64 len)
 {
-	return fz_within(at, len, m->ro, FZ_ROS * FZ_PAGE) || fz_memory_writable(m, at, len);
+	return fz_within(at, len, m->ro, FZ_ROS * FZ_PAGE) ||
+	       fz_memory_writable(m, at, len);
 }
 
 static bool fz_guard_good(const __u8 *guard)

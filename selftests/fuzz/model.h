@@ -86,6 +86,12 @@ bool fz_store_empty(struct fz_run *run, int fd, struct fz_store *s);
 
 struct fz_store *fz_run_store(struct fz_run *run, const __u8 *name);
 
+bool fz_came_back(const struct fz_run *run, int ret, void *out);
+void fz_check_rest(struct fz_run *run, __u64 buffer, __u64 used);
+
+/* The argument as it was before the call. */
+#define ARG(_type)	((struct _type *)run->in)
+
 #define FZ_MODEL(name)					\
 	void fz_before_##name(struct fz_run *run);	\
 	void fz_after_##name(struct fz_run *run, int ret)

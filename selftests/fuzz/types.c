@@ -270,11 +270,11 @@ static const struct fz_type raw_type = {
 
 #define ERRORS(...)	((const int []){ E2BIG, EFAULT, EINVAL, ##__VA_ARGS__, 0 })
 
-#define IOCTL(_name, _command, _type, _model, _flags, _weight, ...)	\
+#define IOCTL(_name, _command, _arg, _model, _flags, _weight, ...)	\
 	{								\
 		.name = _name,						\
 		.command = (_command),					\
-		.type = &_type##_type,					\
+		.type = &_arg##_type,					\
 		.flags = (_flags),					\
 		.weight = (_weight),					\
 		.errors = ERRORS(__VA_ARGS__),				\
@@ -282,10 +282,10 @@ static const struct fz_type raw_type = {
 		.after = fz_after_##_model,				\
 	}
 
-#define OTHER(_name, _type, _run, _flags, _weight)			\
+#define OTHER(_name, _arg, _run, _flags, _weight)			\
 	{								\
 		.name = _name,						\
-		.type = &_type##_type,					\
+		.type = &_arg##_type,					\
 		.run = fz_run_##_run,					\
 		.flags = (_flags),					\
 		.weight = (_weight),					\

@@ -1,0 +1,660 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Carrying out calls: their structs are laid out in memory, and the kernel gets
+ * to see them.
+ */
+#include <poll.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "fuzz.h"
+#include "model.h"
+
+/*
+ * Names of stores begin with the run's id, so that its stores can be told from
+ * others: "@a" in a program, and bytes from a seed. Everything else is as it is.
+ */
+void fz_store_name(const struct fz_run *run, __u8 *to, const struct fz_value *v)
+{
+	char name[DOCSTORE_STORE_NAME_SIZE + 1] = "";
+	size_t len;
+
+	memset(to, 0, DOCSTORE_STORE_NAME_SIZE);
+	if (v->how != FZ_BYTES)
+		return;
+	if (v->literal >= 2 && v->text[0] == '@') {
+		snprintf(name, sizeof(name), "fz.%s.%.*s", run->id, v->literal - 1, v->text + 1);
+		memcpy(to, name, DOCSTORE_STORE_NAME_SIZE);
+	} else if (v->literal) {
+		memcpy(to, v->text, v->literal);
+	} else {
+		len = snprintf(name, sizeof(name), "fz.%s.", run->id);
+		memcpy(to, name, len);
+		if (v->len > len)
+			fz_value_bytes(v, to + len, DOCSTORE_STORE_NAME_SIZE - len <
+				       v->len - len ? DOCSTORE_STORE_NAME_SIZE - len :
+						      v->len - len);
+	}
+}
+
+/* Structs ---------------------------------------------------------------------- */
+
+static void fz_lay_struct(struct fz_run *run, const struct fz_program *p,
+			  const struct fz_struct *s, __u8 *at);
+
+/* The size of an element that a struct speaks of. */
+static __u32 fz_stride(const struct fz_struct *s, unsigned int pointer)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->type->nfields; i++) {
+		const struct fz_field *f = &s->type->fields[i];
+
+		if (f->kind != FZ_ESIZE || f->of != pointer)
+			continue;
+		if (s->v[i].how == FZ_NUM && s->v[i].number >= 8 &&
+		    s->v[i].number <= 2 * FZ_MAX_ELEMENT)
+			return s->v[i].number;
+		return (f->elem ?: s->type->fields[pointer].elem)->size;
+	}
+	return 1;
+}
+
+/* The length or count that a struct gives of what a field points at, if it is
+ * not simply right.
+ */
+static bool fz_override(const struct fz_struct *s, unsigned int pointer, __u64 *number)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->type->nfields; i++) {
+		const struct fz_field *f = &s->type->fields[i];
+
+		if ((f->kind != FZ_LEN && f->kind != FZ_COUNT) || f->of != pointer ||
+		    s->v[i].how != FZ_NUM)
+			continue;
+		*number = s->v[i].number;
+		if (f->kind == FZ_COUNT)
+			*number *= fz_stride(s, pointer);
+		return true;
+	}
+	return false;
+}
+
+/* Elements; more than there are in the program are the same ones again. */
+static __u64 fz_lay_array(struct fz_run *run, const struct fz_program *p,
+			  const struct fz_struct *s, unsigned int field)
+{
+	const struct fz_value *v = &s->v[field];
+	__u32 stride = fz_stride(s, field), count = v->len, i;
+	const struct fz_type *type = s->type->fields[field].elem;
+	struct fz_piece *piece;
+	__u64 address, bytes;
+	__u8 element[2 * FZ_MAX_ELEMENT + 512];
+
+	if (fz_override(s, field, &bytes) && bytes > (__u64)count * stride && bytes <= FZ_BIG)
+		count = bytes / stride;
+	piece = fz_memory_get(run->memory, FZ_ARRAY, v->place, count * stride, 8, &address);
+	if (!piece)
+		return address;
+	piece->type = type;
+	piece->stride = stride;
+	piece->count = count;
+	memset(piece->at, 0, piece->len);
+	for (i = 0; i < count && i < v->len; i++) {
+		memset(element, 0, stride + type->size);
+		fz_lay_struct(run, p, &p->structs[v->number + i], element);
+		if (i * stride < piece->len)
+			memcpy(piece->at + i * stride, element,
+			       piece->len - i * stride < stride ? piece->len - i * stride : stride);
+	}
+	for (; v->len && i < count && (i + 1) * stride <= piece->len; i++)
+		memcpy(piece->at + i * stride, piece->at + (i - v->len) * stride, stride);
+	return address;
+}
+
+static __u64 fz_lay_bytes(struct fz_run *run, const struct fz_struct *s, unsigned int field)
+{
+	const struct fz_value *v = &s->v[field];
+	__u8 kind = v->how == FZ_SPACE ? FZ_ROOM : FZ_IN, place = v->place;
+	struct fz_piece *piece;
+	__u64 address, want;
+	__u32 len = v->len;
+
+	if (place == FZ_ARG) {
+		run->alias = true;
+		return run->address;
+	}
+	if (v->how == FZ_DEFAULT && !place)
+		return 0;
+	if (fz_override(s, field, &want) && want > len) {
+		/* What is beyond is there, or it is known not to be. */
+		if (want <= FZ_BIG)
+			len = want;
+		else if (place < FZ_NULL)
+			place = FZ_EDGE;
+	}
+	piece = fz_memory_get(run->memory, kind, place, len, 1, &address);
+	if (piece && kind == FZ_IN) {
+		memset(piece->at, 'z', piece->len);
+		fz_value_bytes(v, piece->at, piece->len);
+	}
+	return address;
+}
+
+static __u64 fz_lay_field(struct fz_run *run, const struct fz_program *p,
+			  const struct fz_struct *s, unsigned int field)
+{
+	const struct fz_field *f = &s->type->fields[field];
+	const struct fz_value *v = &s->v[field];
+	const struct fz_value *of = &s->v[f->of];
+
+	if (v->how == FZ_NUM)
+		return v->number;
+	if (v->how == FZ_LAST)
+		return run->last[f->name[strlen(f->name) - 1] == '1'];
+	switch (f->kind) {
+	case FZ_SIZE:
+		return s->type->size;
+	case FZ_ESIZE:
+		return (f->elem ?: s->type->fields[f->of].elem)->size;
+	case FZ_LEN:
+		return of->how == FZ_BYTES || of->how == FZ_SPACE ? of->len : 0;
+	case FZ_COUNT:
+		if (of->how == FZ_STRUCTURES)
+			return of->len;
+		return of->how == FZ_SPACE ? of->len / fz_stride(s, f->of) : 0;
+	case FZ_OUT:
+		return DS_POISON64;
+	case FZ_ARRAY:
+		if (v->how == FZ_STRUCTURES)
+			return fz_lay_array(run, p, s, field);
+		return fz_lay_bytes(run, s, field);
+	case FZ_IN:
+	case FZ_ROOM:
+	case FZ_ANY:
+		return fz_lay_bytes(run, s, field);
+	default:
+		return 0;
+	}
+}
+
+static void fz_lay_struct(struct fz_run *run, const struct fz_program *p,
+			  const struct fz_struct *s, __u8 *at)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->type->nfields; i++) {
+		const struct fz_field *f = &s->type->fields[i];
+
+		if (f->kind == FZ_INLINE)
+			fz_store_name(run, at + f->offset, &s->v[i]);
+		else if (f->size <= 8)
+			fz_field_set(f, at, fz_lay_field(run, p, s, i));
+		else
+			memset(at + f->offset, DS_POISON, f->size);
+	}
+}
+
+/* The whole argument. Its own place first, since others may point at it. */
+static void fz_lay_argument(struct fz_run *run, const struct fz_program *p)
+{
+	const struct fz_struct *s = &p->structs[run->call->arg];
+	__u8 bytes[2 * FZ_MAX_ELEMENT + 512] = { 0 };
+	struct fz_piece *piece;
+	__u32 len;
+
+	run->size = s->v[0].how == FZ_NUM ? s->v[0].number : s->type->size;
+	len = run->size < 4 ? 4 : run->size;
+	if (len > 2 * FZ_MAX_ELEMENT)
+		len = 2 * FZ_MAX_ELEMENT;
+	piece = fz_memory_get(run->memory, FZ_SIZE, run->call->place, len, 8, &run->address);
+	fz_lay_struct(run, p, s, bytes);
+	if (run->call->tail && len > s->type->size)
+		bytes[len - 1] = 1;
+	run->arg = NULL;
+	run->room = 0;
+	if (!piece)
+		return;
+	piece->type = s->type;
+	memcpy(piece->at, bytes, piece->len);
+	run->arg = piece->at;
+	run->room = piece->len;
+}
+
+static void fz_fail_nth(__u32 nth)
+{
+	static __thread int fd = -2;
+	char text[16];
+	int len;
+
+	if (fd == -2)
+		fd = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
+	len = snprintf(text, sizeof(text), "%u", nth);
+	if (fd >= 0 && pwrite(fd, text, len, 0) != len)
+		fd = -1;
+}
+
+static void fz_run_ioctl(struct fz_run *run, const struct fz_program *p)
+{
+	int ret;
+
+	fz_memory_begin(run->memory);
+	run->alias = false;
+	fz_lay_argument(run, p);
+	fz_memory_snapshot(run->memory);
+	fz_check_before(run);
+	if (run->call->nth)
+		fz_fail_nth(run->call->nth);
+	ret = syscall(SYS_ioctl, run->fd->fd, run->op->command, (unsigned long)run->address);
+	if (ret < 0)
+		ret = -errno;
+	if (run->call->nth)
+		fz_fail_nth(0);
+	run->calls++;
+	fz_check_after(run, ret);
+	free(run->expect);
+	run->expect = NULL;
+}
+
+/* The same call with the same memory, which others may be changing. */
+void fz_run_again(struct fz_run *run)
+{
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < run->memory->npieces; i++) {
+		struct fz_piece *piece = &run->memory->pieces[i];
+
+		if (piece->copy)
+			memcpy(piece->at, piece->copy, piece->len);
+	}
+	ret = syscall(SYS_ioctl, run->fd->fd, run->op->command, (unsigned long)run->address);
+	if (ret < 0)
+		ret = -errno;
+	run->calls++;
+	fz_check_after(run, ret);
+}
+
+/* One call, without what a group is about. */
+void fz_run_call(struct fz_run *run, const struct fz_program *p, unsigned int call)
+{
+	run->program = p;
+	run->at = call;
+	run->call = &p->calls[call];
+	run->op = &fz_ops[run->call->op];
+	run->fd = &run->slots[run->call->fd];
+	if (run->op->command)
+		fz_run_ioctl(run, p);
+	else if (!(run->op->flags & FZ_GROUP) &&
+		 (!run->shared || run->op->run == fz_run_raw || run->op->run == fz_run_file))
+		run->op->run(run, p, call);
+}
+
+/* Other system calls ------------------------------------------------------------ */
+
+static void fz_slot_close(struct fz_run *run, unsigned int slot)
+{
+	struct fz_fd *fd = &run->slots[slot];
+
+	if (fd->fd >= 0)
+		close(fd->fd);
+	memset(fd, 0, sizeof(*fd));
+	fd->fd = -1;
+}
+
+/* A slot that programs may use: 5 to 9. */
+static unsigned int fz_free_slot(__u64 number)
+{
+	return 5 + number % 5;
+}
+
+unsigned int fz_run_open(struct fz_run *run, const struct fz_program *p, unsigned int call)
+{
+	static const int flags[] = { O_RDONLY, O_WRONLY, O_RDWR };
+	unsigned int slot = fz_free_slot(fz_arg(p, call, 0)), how = fz_arg(p, call, 1) % 3;
+	struct fz_fd *fd = &run->slots[slot];
+
+	fz_slot_close(run, slot);
+	fd->fd = ds_control_open(flags[how]);
+	if (fd->fd >= 0) {
+		fd->kind = FZ_FD_CONTROL;
+		fd->rights = how + 1;
+	}
+	run->calls++;
+	return 0;
+}
+
+unsigned int fz_run_dup(struct fz_run *run, const struct fz_program *p, unsigned int call)
+{
+	unsigned int slot = fz_free_slot(fz_arg(p, call, 0));
+	int fd = run->fd->fd < 0 ? -1 : dup(run->fd->fd);
+	struct fz_fd old = *run->fd;
+
+	fz_slot_close(run, slot);
+	if (fd >= 0)
+		run->slots[slot] = old;
+	run->slots[slot].fd = fd;
+	run->calls++;
+	return 0;
+}
+
+unsigned int fz_run_close(struct fz_run *run, const struct fz_program *p, unsigned int call)
+{
+	/* The standard ones are wanted again. */
+	if (p->calls[call].fd >= 5 && p->calls[call].fd < 10)
+		fz_slot_close(run, p->calls[call].fd);
+	run->calls++;
+	return 0;
+}
+
+/* An ioctl with any number, and any bytes for an argument. */
+unsigned int fz_run_raw(struct fz_run *run, const struct fz_program *p, unsigned int call)
+{
+	const struct fz_struct *s = &p->structs[p->calls[call].arg];
+	unsigned int command = s->v[0].number, i;
+	const char *problem;
+	__u64 address;
+	int ret;
+
+	/* Those that there are have better ways. Others only on docstore's own. */
+	for (i = 0; i < fz_nops; i++)
+		if (fz_ops[i].command && command == fz_ops[i].command)
+			return 0;
+	if (run->fd->kind != FZ_FD_CONTROL && run->fd->kind != FZ_FD_STORE)
+		return 0;
+	fz_memory_begin(run->memory);
+	address = fz_lay_bytes(run, s, 1);
+	fz_memory_snapshot(run->memory);
+	ret = syscall(SYS_ioctl, run->fd->fd, command, (unsigned long)address);
+	run->calls++;
+	/* FIOCLEX and so on are for all descriptors, and done before us. */
+	if ((command >> 8 & 0xff) == 0x54)
+		return 0;
+	problem = fz_memory_guards(run->memory);
+	if (problem && !run->torn && !run->alias)
+		fz_find(run, "ioctl %#x: %s", command, problem);
+	if ((command >> 8 & 0xff) == DOCSTORE_IOC_TYPE && (!ret || errno != ENOTTY))
+		fz_find(run, "ioctl %#x, which there is not, returned %d, errno %d", command, ret,
+			ret < 0 ? errno : 0);
+	return 0;
+}
+
+static void fz_file_mmap(struct fz_run *run, __u64 number)
+{
+	void *p = mmap(NULL, 4096 << number % 4, number & 1 ? PROT_READ : PROT_READ | PROT_WRITE,
+		       number & 2 ? MAP_SHARED : MAP_PRIVATE, run->fd->fd, 0);
+
+	if (p == MAP_FAILED)
+		return;
+	if (run->fd->kind == FZ_FD_CONTROL)
+		fz_find(run, "the control node could be mapped");
+	munmap(p, 4096 << number % 4);
+}
+
+unsigned int fz_run_file(struct fz_run *run, const struct fz_program *p, unsigned int call)
+{
+	__u64 number = fz_arg(p, call, 1);
+	int fd = run->fd->fd;
+	struct pollfd poll_fd = { .fd = fd, .events = POLLIN | POLLOUT };
+	char buffer[64] = "x";
+	struct stat st;
+
+	run->calls++;
+	if (run->fd->kind != FZ_FD_CONTROL && run->fd->kind != FZ_FD_STORE)
+		return 0;
+	switch (fz_arg(p, call, 0) % 8) {
+	case 0:
+		if (read(fd, buffer, number % 64) > 0)
+			fz_find(run, "read returned data");
+		break;
+	case 1:
+		if (write(fd, buffer, number % 64) > 0)
+			fz_find(run, "write wrote data");
+		break;
+	case 2:
+		poll(&poll_fd, 1, 0);
+		break;
+	case 3:
+		fz_file_mmap(run, number);
+		break;
+	case 4:
+		lseek(fd, number, SEEK_SET);
+		break;
+	case 5:
+		fstat(fd, &st);
+		break;
+	case 6:
+		fsync(fd);
+		break;
+	case 7:
+		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) ^ (number & 1 ? O_NONBLOCK : O_APPEND));
+		break;
+	}
+	return 0;
+}
+
+/* Programs ----------------------------------------------------------------------- */
+
+unsigned int fz_run_calls(struct fz_run *run, const struct fz_program *p, unsigned int from,
+			  unsigned int to)
+{
+	unsigned int i;
+
+	for (i = from; i < to && !run->finding[0]; i++)
+		fz_run_call(run, p, i);
+	return to - from;
+}
+
+static void fz_slot_set(struct fz_run *run, unsigned int slot, int fd, __u8 kind, __u8 rights,
+			struct fz_store *store)
+{
+	run->slots[slot] = (struct fz_fd){
+		.fd = fd, .kind = kind, .rights = rights, .store = store,
+	};
+}
+
+/* The program's store, with its descriptors and five names. */
+static bool fz_main_store(struct fz_run *run)
+{
+	static const char *const names[] = { "p1", "p2", "p3", "t1", "t2" };
+	struct fz_value value = { .how = FZ_BYTES, .literal = 2, .len = 2, .text = "@m" };
+	int control = run->slots[0].fd;
+	__u8 name[DOCSTORE_STORE_NAME_SIZE];
+	struct fz_store *s;
+	unsigned int i;
+	int fd;
+
+	fz_store_name(run, name, &value);
+	ds_remove(control, (char *)name);
+	if (ds_create(control, (char *)name, 0600, 2, 256 << 20))
+		return false;
+	s = fz_store_new(name, 2, 256 << 20);
+	run->stores[0] = s;
+	run->nstores = 1;
+	for (i = 1; i <= 3; i++) {
+		fd = ds_open(control, (char *)name, i == 1 ? DS_RW : i == 2 ? DS_READ : DS_WRITE);
+		if (fd < 0)
+			return false;
+		fz_slot_set(run, i, fd, FZ_FD_STORE, i == 1 ? DS_RW : i == 2 ? DS_READ : DS_WRITE,
+			    s);
+	}
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		if (ds_prop_id(run->slots[1].fd, names[i]) != (int)i + 1)
+			return false;
+		memcpy(s->names[i].bytes, names[i], 2);
+		s->names[i].len = 2;
+	}
+	s->nnames = ARRAY_SIZE(names);
+	return true;
+}
+
+bool fz_run_init(struct fz_run *run, const char *id)
+{
+	unsigned int i;
+	int fds[2];
+
+	memset(run, 0, sizeof(*run));
+	snprintf(run->id, sizeof(run->id), "%s", id);
+	run->memory = calloc(1, sizeof(*run->memory));
+	if (!run->memory || !fz_memory_init(run->memory))
+		return false;
+	for (i = 0; i < FZ_SLOTS; i++)
+		run->slots[i].fd = -1;
+	fz_slot_set(run, 0, ds_control(), FZ_FD_CONTROL, DS_RW, NULL);
+	fz_slot_set(run, 4, ds_control_open(O_RDONLY), FZ_FD_CONTROL, DS_READ, NULL);
+	if (run->slots[0].fd < 0 || pipe2(fds, O_CLOEXEC))
+		return false;
+	fz_slot_set(run, 10, fds[0], FZ_FD_OTHER, 0, NULL);
+	close(fds[1]);
+	return true;
+}
+
+/* Stores that programs have made, also by processes that were killed. */
+static void fz_remove_stores(struct fz_run *run, bool all)
+{
+	struct docstore_store_info infos[16];
+	char prefix[32], own[40];
+	__u64 cursor = 0;
+	int i, n;
+
+	snprintf(prefix, sizeof(prefix), "fz.%s.", run->id);
+	snprintf(own, sizeof(own), "fz.%s.m", run->id);
+	do {
+		n = ds_list(run->slots[0].fd, infos, ARRAY_SIZE(infos), &cursor);
+		for (i = 0; i < n; i++)
+			if (!strncmp((char *)infos[i].name, prefix, strlen(prefix)) &&
+			    (all || strcmp((char *)infos[i].name, own)))
+				ds_remove(run->slots[0].fd, (char *)infos[i].name);
+	} while (n > 0 && cursor);
+}
+
+static void fz_forget_stores(struct fz_run *run, unsigned int from)
+{
+	while (run->nstores > from)
+		fz_store_free(run->stores[--run->nstores]);
+}
+
+static void fz_drop_main_store(struct fz_run *run)
+{
+	unsigned int i;
+
+	for (i = 1; i <= 3; i++)
+		fz_slot_close(run, i);
+	fz_remove_stores(run, true);
+	fz_forget_stores(run, 0);
+}
+
+void fz_run_end(struct fz_run *run)
+{
+	unsigned int i;
+
+	fz_drop_main_store(run);
+	for (i = 0; i < FZ_SLOTS; i++)
+		fz_slot_close(run, i);
+}
+
+/* A descriptor that reads a store, or -1. */
+static int fz_reader(const struct fz_run *run, const struct fz_store *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < FZ_SLOTS; i++)
+		if (run->slots[i].fd >= 0 && run->slots[i].store == s &&
+		    (run->slots[i].rights & DS_READ))
+			return run->slots[i].fd;
+	return -1;
+}
+
+/* Learn what others have done. */
+static void fz_resync(struct fz_run *run)
+{
+	unsigned int i;
+
+	for (i = 0; i < run->nstores; i++) {
+		int fd = fz_reader(run, run->stores[i]);
+
+		run->stores[i]->sure = false;
+		if (fd >= 0)
+			fz_store_resync(run, fd, run->stores[i]);
+	}
+}
+
+static void fz_verify(struct fz_run *run)
+{
+	unsigned int i;
+
+	for (i = 0; i < run->nstores && !run->finding[0]; i++) {
+		int fd = fz_reader(run, run->stores[i]);
+
+		if (fd >= 0 && run->stores[i]->used)
+			fz_store_verify(run, fd, run->stores[i]);
+	}
+}
+
+static void fz_clean_up(struct fz_run *run, const struct fz_program *p)
+{
+	struct fz_store *s = run->stores[0];
+	bool made = false;
+	unsigned int i;
+
+	for (i = 5; i < 10; i++)
+		fz_slot_close(run, i);
+	for (i = 0; i < p->ncalls; i++)
+		if (fz_ops[p->calls[i].op].command == DOCSTORE_STORE_CREATE)
+			made = true;
+	if (made)
+		fz_remove_stores(run, false);
+	fz_forget_stores(run, 1);
+	if (run->finding[0] || run->lost || !fz_store_empty(run, run->slots[1].fd, s))
+		fz_drop_main_store(run);
+}
+
+/**
+ * fz_run_program() - run a program
+ * @run: the run, whose store is as new before and after
+ * @p: the program
+ *
+ * Return: false if something was wrong; @finding says what.
+ */
+bool fz_run_program(struct fz_run *run, const struct fz_program *p)
+{
+	unsigned int i, j, n;
+
+	run->finding[0] = 0;
+	run->lost = false;
+	run->last[0] = 0;
+	run->last[1] = 0;
+	if (!run->nstores && !fz_main_store(run)) {
+		fz_find(run, "no store can be made: %s", strerror(errno));
+		fz_drop_main_store(run);
+		return false;
+	}
+	for (i = 0; i < p->ncalls && !run->finding[0]; i++) {
+		const struct fz_op *op = &fz_ops[p->calls[i].op];
+
+		if (fz_progress)
+			fz_progress->at = i;
+		if (!(op->flags & FZ_GROUP)) {
+			fz_run_call(run, p, i);
+			continue;
+		}
+		run->program = p;
+		run->at = i;
+		run->call = &p->calls[i];
+		run->op = op;
+		run->fd = &run->slots[run->call->fd];
+		n = op->run(run, p, i);
+		for (j = i + 1; j <= i + n; j++)
+			if (fz_ops[p->calls[j].op].flags & FZ_ON_CONTROL)
+				run->lost = true;
+		i += n;
+		if (!run->finding[0])
+			fz_resync(run);
+	}
+	if (!run->finding[0])
+		fz_verify(run);
+	fz_clean_up(run, p);
+	run->programs++;
+	return !run->finding[0];
+}
