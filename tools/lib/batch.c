@@ -367,7 +367,7 @@ static int submit(struct ds_store *store, struct docstore_op *ops, unsigned int 
 		.count = count,
 		.timeout_ms = timeout_ms,
 	};
-	int err = ds_sys_ioctl(store->fd, DOCSTORE_SUBMIT, &arg);
+	int err = ds_ioctl(store->fd, DOCSTORE_SUBMIT, &arg);
 
 	if (err)
 		return err;

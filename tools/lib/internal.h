@@ -58,6 +58,14 @@ int ds_sys_open(const char *device, bool write);
 int ds_sys_ioctl(int fd, unsigned long request, void *arg);
 void ds_sys_close(int fd);
 
+/* For ioctls that have nothing to return but that they were carried out. */
+static inline int ds_ioctl(int fd, unsigned long request, void *arg)
+{
+	int ret = ds_sys_ioctl(fd, request, arg);
+
+	return ret > 0 ? -EBADMSG : ret;
+}
+
 static inline uint64_t ds_ptr(const void *p)
 {
 	return (uint64_t)(uintptr_t)p;

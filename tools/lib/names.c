@@ -220,7 +220,7 @@ static int ask_id(struct ds_store *store, struct ds_str name, bool create, uint3
 		.name_size = sizeof(one),
 		.count = 1,
 	};
-	int err = ds_sys_ioctl(store->fd, DOCSTORE_INTERN, &arg);
+	int err = ds_ioctl(store->fd, DOCSTORE_INTERN, &arg);
 
 	if (err)
 		return err;
@@ -282,7 +282,7 @@ static int fetch_names(struct ds_store *store, uint32_t id)
 		uint32_t i;
 
 		arg.first = names->next;
-		err = ds_sys_ioctl(store->fd, DOCSTORE_NAMES, &arg);
+		err = ds_ioctl(store->fd, DOCSTORE_NAMES, &arg);
 		if (err)
 			break;
 		if (!arg.count) {

@@ -24,7 +24,7 @@ DS_PUBLIC int ds_get(struct ds_store *store, struct ds_str id, void *buffer,
 
 	if (err)
 		return err;
-	err = ds_sys_ioctl(store->fd, DOCSTORE_READ, &arg);
+	err = ds_ioctl(store->fd, DOCSTORE_READ, &arg);
 	if (err)
 		return err;
 	*len = arg.length;
@@ -60,13 +60,13 @@ DS_PUBLIC int ds_get_property(struct ds_store *store, struct ds_str id,
 	if (err == -ENODATA) {
 		/* No document has it; still, say whether this one exists. */
 		arg.buffer_len = 0;
-		err = ds_sys_ioctl(store->fd, DOCSTORE_READ, &arg);
+		err = ds_ioctl(store->fd, DOCSTORE_READ, &arg);
 		return err ? err : -ENODATA;
 	}
 	if (err)
 		return err;
 	arg.property = name;
-	err = ds_sys_ioctl(store->fd, DOCSTORE_READ, &arg);
+	err = ds_ioctl(store->fd, DOCSTORE_READ, &arg);
 	if (err)
 		return err;
 	if (version)
@@ -106,7 +106,7 @@ DS_PUBLIC int ds_read_many(struct ds_store *store, struct docstore_read_item *it
 
 	if (!count)
 		return -EINVAL;
-	err = ds_sys_ioctl(store->fd, DOCSTORE_READ_MANY, &arg);
+	err = ds_ioctl(store->fd, DOCSTORE_READ_MANY, &arg);
 	if (err)
 		return err;
 	if (!arg.done) {

@@ -85,7 +85,7 @@ static int fetch(struct ds_scan *scan)
 	arg->used = 0;
 	arg->count = 0;
 	arg->needed = 0;
-	err = ds_sys_ioctl(scan->store->fd, DOCSTORE_SCAN, arg);
+	err = ds_ioctl(scan->store->fd, DOCSTORE_SCAN, arg);
 	if (err)
 		return err;
 	if (arg->used > arg->buffer_len)

@@ -25,8 +25,8 @@ static int copy_name(__u8 dst[DOCSTORE_STORE_NAME_SIZE], const char *name)
 	return 0;
 }
 
-/* One ioctl on the control node. */
-static int control(const char *device, bool write, unsigned long request, void *arg)
+/* One ioctl on the control node. Return what it returns. */
+static int control_return(const char *device, bool write, unsigned long request, void *arg)
 {
 	int fd = ds_sys_open(device_or_default(device), write);
 	int ret;
@@ -36,6 +36,14 @@ static int control(const char *device, bool write, unsigned long request, void *
 	ret = ds_sys_ioctl(fd, request, arg);
 	ds_sys_close(fd);
 	return ret;
+}
+
+/* One that has nothing to return. */
+static int control(const char *device, bool write, unsigned long request, void *arg)
+{
+	int ret = control_return(device, write, request, arg);
+
+	return ret > 0 ? -EBADMSG : ret;
 }
 
 DS_PUBLIC int ds_open(const char *name, unsigned int flags,
@@ -62,14 +70,14 @@ DS_PUBLIC int ds_open(const char *name, unsigned int flags,
 	 * A store may be open to users to whom the control node is read-only,
 	 * and what the store allows is decided by its own mode.
 	 */
-	store->fd = control(ds_opt(opts, device), false, DOCSTORE_STORE_OPEN, &arg);
+	store->fd = control_return(ds_opt(opts, device), false, DOCSTORE_STORE_OPEN, &arg);
 	if (store->fd < 0) {
 		err = store->fd;
 		goto names;
 	}
 	store->flags = flags;
 
-	err = ds_sys_ioctl(store->fd, DOCSTORE_INFO, &info);
+	err = ds_ioctl(store->fd, DOCSTORE_INFO, &info);
 	if (err)
 		goto close;
 	store->max_ops = info.max_ops;
@@ -134,6 +142,7 @@ DS_PUBLIC int ds_list(const struct ds_open_opts *opts,
 	struct docstore_store_list arg = { .size = sizeof(arg) };
 	size_t room = 0, n = 0;
 	char *stores = NULL;
+	__u64 cursor;
 	int fd, err;
 
 	*ret = NULL;
@@ -159,10 +168,12 @@ DS_PUBLIC int ds_list(const struct ds_open_opts *opts,
 		arg.stores = ds_ptr(stores + n * store_size);
 		arg.store_size = (__u32)store_size;
 		arg.count = (__u32)(room - n);
-		err = ds_sys_ioctl(fd, DOCSTORE_STORE_LIST, &arg);
+		cursor = arg.cursor;
+		err = ds_ioctl(fd, DOCSTORE_STORE_LIST, &arg);
 		if (err)
 			goto fail;
-		if (arg.count > room - n) {
+		/* The same place again, and it would never end. */
+		if (arg.count > room - n || (arg.cursor && arg.cursor == cursor)) {
 			err = -EBADMSG;
 			goto fail;
 		}
@@ -199,5 +210,5 @@ DS_PUBLIC int ds_store_info(const struct ds_store *store, struct docstore_store_
 		return -EINVAL;
 	memset(info, 0, size);
 	info->size = size;
-	return ds_sys_ioctl(store->fd, DOCSTORE_STORE_INFO, info);
+	return ds_ioctl(store->fd, DOCSTORE_STORE_INFO, info);
 }
