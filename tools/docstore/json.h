@@ -21,7 +21,8 @@
  *	json		its text as it is, without white space; {"$json": TEXT}
  *			where reading that text would give something else: it is
  *			not JSON, or not compact, or it looks like one of these
- *			forms; {"$json": {"$bytes": BASE64}} if it is not UTF-8
+ *			forms; also where it has control characters as they are;
+ *			{"$json": {"$bytes": BASE64}} if it is not UTF-8
  *
  * Ids and types that are not UTF-8 are {"$bytes": BASE64}. A property whose name
  * is not UTF-8, has control characters, is "_id", "_type" or "_version", or begins

@@ -112,7 +112,8 @@ static struct json_object *string_or(const char *key, struct ds_str str)
 	if (strcmp(key, "$bytes") && utf8_valid(str))
 		return string(str);
 	base64_encode(&buf, str);
-	object = string(ds_mem(buf.data, buf.len));
+	/* Of no bytes there is no text, and no memory for it. */
+	object = string(ds_mem(buf.len ? buf.data : "", buf.len));
 	buf_free(&buf);
 	return form(key, object);
 }
@@ -197,9 +198,9 @@ static struct json_object *from_json(struct ds_str text)
 	struct json_object *object;
 	struct ds_value value;
 
-	/* Would reading this text give this very value again? */
+	/* Would reading this text give this very value again, and may it be shown? */
 	if (!json_read_value(&reader, text, &value) || value.type != DOCSTORE_TYPE_JSON ||
-	    !same_text(value.str, text))
+	    !same_text(value.str, text) || has_controls(text))
 		return form("$json", json_text(text));
 	/* An object that json-c can set out, unless it would change it. */
 	object = json_object_array_get_idx(json_object_array_get_idx(reader.objects, 0), 0);
