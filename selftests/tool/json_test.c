@@ -335,6 +335,9 @@ static const struct {
 	  "{\"_id\":\"k\",\"_version\":1,\"$bytes:YQBi\":1,\"a\":2,\"$bytes:wps=\":3}" },
 	{ "{\"_id\":\"d\",\"a\":1,\"b\":2,\"a\":3}", "d", "{\"_id\":\"d\",\"_version\":1,\"a\":3,\"b\":2}" },
 	{ "{\"_id\":\"v\",\"_version\":4611686018427387904}", "v", NULL },
+	/* One that was changed since it was restored with the highest version. */
+	{ "{\"_id\":\"w\",\"_version\":4611686018427387905}", "w",
+	  "{\"_id\":\"w\",\"_version\":4611686018427387904}" },
 	{ "{\"_id\":\"\\u00e9\",\"_version\":1}", "\xc3\xa9", "{\"_id\":\"\xc3\xa9\",\"_version\":1}" },
 	{ "{}", NULL, NULL },
 	{ "[]", NULL, NULL },
@@ -347,7 +350,7 @@ static const struct {
 	{ "{\"_id\":\"a\",\"_type\":\"\"}", NULL, NULL },
 	{ "{\"_id\":\"a\",\"_version\":0}", NULL, NULL },
 	{ "{\"_id\":\"a\",\"_version\":-1}", NULL, NULL },
-	{ "{\"_id\":\"a\",\"_version\":4611686018427387905}", NULL, NULL },
+	{ "{\"_id\":\"a\",\"_version\":9223372036854775808}", NULL, NULL },
 	{ "{\"_id\":\"a\",\"_version\":\"1\"}", NULL, NULL },
 	{ "{\"_id\":\"a\",\"\":1}", NULL, NULL },
 	{ "{\"_id\":\"a\",\"$bytes:\":1}", NULL, NULL },

@@ -367,6 +367,8 @@ static int run(struct import *im, bool quiet)
 		code = fail_store(err);
 		goto close;
 	}
+	/* So that there is a buffer before anything is read. */
+	buf_reserve(&im->lines.buf, READ_SIZE);
 	progress_start(&im->progress, fstat(im->lines.fd, &st) || !S_ISREG(st.st_mode) ?
 		       0 : (uint64_t)st.st_size);
 	code = import_lines(im);

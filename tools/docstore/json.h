@@ -42,11 +42,6 @@
 
 #include "text.h"
 
-/* The highest version number that a document can be restored with. */
-#ifndef DOCSTORE_MAX_VERSION
-#define DOCSTORE_MAX_VERSION	(1ULL << 62)
-#endif
-
 /* How deep arrays and objects may be nested. */
 #define JSON_DEPTH	256
 
@@ -54,7 +49,7 @@
  * struct json_document - a document that was read
  * @id: its id, of length 0 if it had none
  * @type: its type, of length 0 if it had none
- * @version: its version number, 0 if it had none
+ * @version: its version number, at most DOCSTORE_MAX_VERSION; 0 if it had none
  * @props: its properties
  * @count: their number
  *

@@ -199,10 +199,13 @@ static bool scan(struct json_reader *r, struct ds_str text, bool object)
 
 /* --- json-c --------------------------------------------------------------- */
 
-static void begin(struct json_reader *r, struct ds_str text)
+/* Return the text, which is somewhere even if it has no bytes. */
+static struct ds_str begin(struct json_reader *r, struct ds_str text)
 {
 	size_t room = 2 * text.len + 64;
 
+	if (!text.len)
+		text.data = "";
 	r->error = NULL;
 	r->error_at = 0;
 	r->start = text.data;
@@ -215,6 +218,7 @@ static void begin(struct json_reader *r, struct ds_str text)
 	}
 	json_object_put(r->objects);
 	r->objects = json_need(json_object_new_array());
+	return text;
 }
 
 void json_reader_free(struct json_reader *reader)
@@ -471,7 +475,7 @@ bool json_read_value(struct json_reader *r, struct ds_str text, struct ds_value 
 	struct json_object *array;
 	struct parsed from;
 
-	begin(r, text);
+	text = begin(r, text);
 	r->copy.len = 0;
 	buf_byte(&r->copy, '[');
 	buf_add(&r->copy, text.data, text.len);
@@ -535,9 +539,13 @@ static bool take_version(struct json_reader *r, const struct parsed *from,
 			 const struct ds_value *value, uint64_t *version)
 {
 	if ((value->type != DOCSTORE_TYPE_S64 && value->type != DOCSTORE_TYPE_U64) ||
-	    !value->u64 || value->u64 > DOCSTORE_MAX_VERSION)
-		return fail(r, from->text.data, "_version is an integer from 1 to 2^62");
-	*version = value->u64;
+	    !value->u64 || value->u64 > INT64_MAX)
+		return fail(r, from->text.data, "_version is an integer from 1 to 2^63 - 1");
+	/*
+	 * A document that was restored with the highest number and changed since
+	 * has a higher one, and can be restored all the same.
+	 */
+	*version = value->u64 < DOCSTORE_MAX_VERSION ? value->u64 : DOCSTORE_MAX_VERSION;
 	return true;
 }
 
@@ -584,14 +592,13 @@ static bool read_member(struct json_reader *r, struct ds_str name, struct parsed
 bool json_read_document(struct json_reader *r, struct ds_str text, const char *id_field,
 			struct json_document *doc)
 {
-	const unsigned char *end = (const unsigned char *)text.data + text.len;
 	struct json_object *array;
 	struct parsed from;
 	size_t i;
 
 	memset(doc, 0, sizeof(*doc));
-	begin(r, text);
-	text = trim(text.data, end);
+	text = begin(r, text);
+	text = trim(text.data, (const unsigned char *)text.data + text.len);
 	if (!text.len || *(const char *)text.data != '{')
 		return fail(r, text.data, "a document is a JSON object, which begins with '{'");
 	array = parse_object(r, text);
