@@ -373,7 +373,7 @@ proctype owner() {
 		}
 
 	/* No memory, and what there is waits for the reader: the change fails. */
-	:: ops < OPS && !free_blocks && !commit -> ops++
+	:: d_step { ops < OPS && !free_blocks && !commit -> ops++ }
 	:: ops == OPS && !commit -> break
 	od
 }
