@@ -44,7 +44,7 @@ bool fz_program_save(const struct fz_program *p, const char *path, const char *c
 		return false;
 	}
 	fz_print(p, text, sizeof(text));
-	fprintf(f, "# SPDX-License-Identifier: GPL-2.0\n");
+	fprintf(f, "# %s: GPL-2.0\n", "SPDX-License-Identifier");
 	if (comment)
 		fprintf(f, "# %s\n", comment);
 	fputs(text, f);

@@ -104,6 +104,8 @@ static __u64 fz_lay_array(struct fz_run *run, const struct fz_program *p,
 	for (i = 0; i < count && i < v->len; i++) {
 		memset(element, 0, stride + type->size);
 		fz_lay_struct(run, p, &p->structs[v->number + i], element);
+		if (run->call->tail && stride > type->size)
+			element[stride - 1] = 1;
 		if (i * stride < piece->len)
 			memcpy(piece->at + i * stride, element,
 			       piece->len - i * stride < stride ? piece->len - i * stride : stride);
@@ -355,7 +357,7 @@ unsigned int fz_run_raw(struct fz_run *run, const struct fz_program *p, unsigned
 	unsigned int command = s->v[0].number, i;
 	const char *problem;
 	__u64 address;
-	int ret;
+	int ret, error;
 
 	/* Those that there are have better ways. Others only on docstore's own. */
 	for (i = 0; i < fz_nops; i++)
@@ -367,16 +369,17 @@ unsigned int fz_run_raw(struct fz_run *run, const struct fz_program *p, unsigned
 	address = fz_lay_bytes(run, s, 1);
 	fz_memory_snapshot(run->memory);
 	ret = syscall(SYS_ioctl, run->fd->fd, command, (unsigned long)address);
+	error = ret < 0 ? errno : 0;
 	run->calls++;
-	/* FIOCLEX and so on are for all descriptors, and done before us. */
-	if ((command >> 8 & 0xff) == 0x54)
+	/* Others are for descriptors of any kind, and done before us. */
+	if ((command >> 8 & 0xff) != DOCSTORE_IOC_TYPE)
 		return 0;
 	problem = fz_memory_guards(run->memory);
 	if (problem && !run->torn && !run->alias)
 		fz_find(run, "ioctl %#x: %s", command, problem);
-	if ((command >> 8 & 0xff) == DOCSTORE_IOC_TYPE && (!ret || errno != ENOTTY))
+	if (!ret || error != ENOTTY)
 		fz_find(run, "ioctl %#x, which there is not, returned %d, errno %d", command, ret,
-			ret < 0 ? errno : 0);
+			error);
 	return 0;
 }
 

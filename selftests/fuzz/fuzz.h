@@ -100,8 +100,7 @@ enum fz_op_flags {
 	FZ_BACK = 1 << 4,		/* argument comes back on success */
 	FZ_BACK_ALWAYS = 1 << 5,	/* also on failure */
 	FZ_GROUP = 1 << 6,		/* is about the calls that follow */
-	FZ_EXACT = 1 << 7,		/* fails for what the tables say, or what
-					 * its model says; never else */
+	FZ_EXACT = 1 << 7,		/* all reasons to fail are in tables and model */
 };
 
 /**
@@ -182,7 +181,7 @@ struct fz_struct {
  * @op: number in fz_ops
  * @fd: slot of the descriptor
  * @place: where the argument is
- * @tail: a struct that is too long ends with a byte that is not 0
+ * @tail: structs that are too long end with a byte that is not 0
  * @nth: which allocation fails, 0 for none
  * @arg: number of its struct
  */
@@ -444,13 +443,15 @@ void fz_kcov_begin(struct fz_kcov *k);
 unsigned int fz_kcov_new_edges(struct fz_kcov *k, bool remote, bool keep);
 unsigned int fz_kcov_pairs(struct fz_kcov *k, struct fz_pair *pairs, unsigned int room);
 __u64 fz_kcov_edges(void);
+void fz_kcov_forget(void);
+bool fz_kcov_again(struct fz_kcov *local, struct fz_kcov *remote);
 
 /* corpus.c */
 struct fz_entry {
 	struct fz_program *program;
 	struct fz_pair *pairs;
 	unsigned int npairs;
-	__u64 chosen;
+	__u64 cost;		/* nanoseconds */
 };
 
 struct fz_corpus {
@@ -467,6 +468,9 @@ unsigned int fz_corpus_load(struct fz_corpus *c, const char *dir);
 __u64 fz_program_hash(const struct fz_program *p);
 
 /* minimise.c */
+bool fz_minimise_calls(struct fz_program *p,
+		       bool (*still)(void *data, const struct fz_program *p), void *data,
+		       unsigned int tries);
 void fz_minimise(struct fz_program *p, bool (*still)(void *data, const struct fz_program *p),
 		 void *data, unsigned int tries);
 

@@ -62,7 +62,7 @@ static void fz_bytes(struct fz_value *v, struct ds_random *r, bool odd)
 	static const __u32 lengths[] = { 0, 1, 2, 7, 8, 9, 63, 64, 254, 255, 256, 257, 300 };
 	static const __u32 longer[] = {
 		1000, 4000, 4096, 4097, 8192, 65535, 65536, 65537, 1 << 20, (1 << 20) - 100,
-		(1 << 20) - 56, 		(1 << 20) + 1,
+		(1 << 20) - 56, (1 << 20) + 1,
 	};
 
 	if (!odd && !fz_one_in(r, 8)) {
@@ -341,33 +341,74 @@ static unsigned int fz_generate_slot(const struct fz_op *op, struct ds_random *r
 	return store;
 }
 
-/* Append a call. Return false if there is no room. */
-bool fz_generate_call(struct fz_program *p, struct ds_random *r)
+/* Append a call of an operation, in which no more than one thing is odd. */
+static bool fz_generate_one(struct fz_program *p, unsigned int number, struct ds_random *r, bool odd)
 {
+	const struct fz_op *op = &fz_ops[number];
 	struct fz_call *call = &p->calls[p->ncalls];
-	const struct fz_op *op;
-	unsigned int i, odd;
+	unsigned int i, which = odd ? ds_below(r, op->type->nfields) : op->type->nfields;
 
 	if (p->ncalls == FZ_CALLS || p->nstructs + 16 > FZ_STRUCTS)
 		return false;
 	p->ncalls++;
 	memset(call, 0, sizeof(*call));
-	call->op = fz_generate_op(r);
-	op = &fz_ops[call->op];
+	call->op = number;
 	call->fd = fz_generate_slot(op, r);
 	call->arg = p->nstructs;
 	fz_struct_new(p, op->type);
-	/* At most one thing is odd: two would hide each other. */
-	odd = fz_one_in(r, 4) ? ds_below(r, op->type->nfields) : op->type->nfields;
 	for (i = 0; i < op->type->nfields; i++)
-		fz_generate_value(p, &p->structs[call->arg], i, r, i == odd);
-	if (op->command && odd == op->type->nfields) {
-		if (fz_one_in(r, 40))
-			call->place = ds_below(r, FZ_ARG);
-		if (fz_one_in(r, 40))
-			call->nth = 1 + ds_below(r, 12);
-		call->tail = fz_one_in(r, 20);
+		fz_generate_value(p, &p->structs[call->arg], i, r, i == which);
+	if (!op->command)
+		return true;
+	/* What is too long, and whether it matters, go together. */
+	call->tail = ds_below(r, 2);
+	if (!odd && fz_one_in(r, 40))
+		call->place = ds_below(r, FZ_ARG);
+	if (!odd && fz_one_in(r, 40))
+		call->nth = 1 + ds_below(r, 12);
+	return true;
+}
+
+/* Something of the next call's argument that is to change under the kernel's hands. */
+static void fz_aim(struct fz_program *p, unsigned int call, struct ds_random *r)
+{
+	static const __u64 bits[] = { 1, 2, 0x80, 0xff, 0x100, 0xffff, 0x100000, 0x80000000 };
+	const struct fz_struct *arg = &p->structs[p->calls[call + 1].arg];
+	struct fz_struct *aim = &p->structs[p->calls[call].arg];
+	const struct fz_type *type = arg->type;
+	unsigned int i, element = 0;
+
+	for (i = 0; i < type->nfields; i++) {
+		if (arg->v[i].how != FZ_STRUCTURES || fz_one_in(r, 4))
+			continue;
+		type = type->fields[i].elem;
+		element = 1;
+		break;
 	}
+	i = ds_below(r, type->nfields);
+	aim->v[1].number = type->fields[i].offset;
+	aim->v[2].number = element;
+	aim->v[3].number = bits[ds_below(r, ARRAY_SIZE(bits))];
+	/* Fields of a byte or two lie in a word with others. */
+	aim->v[3].number <<= type->fields[i].offset % 4 * 8;
+}
+
+/* Append a call. Return false if there is no room. */
+bool fz_generate_call(struct fz_program *p, struct ds_random *r)
+{
+	unsigned int number = fz_generate_op(r), call = p->ncalls, next;
+
+	if (!fz_generate_one(p, number, r, fz_one_in(r, 4)))
+		return false;
+	if (fz_ops[number].run != fz_run_flip && fz_ops[number].run != fz_run_zap)
+		return true;
+	do
+		next = fz_generate_op(r);
+	while (!fz_ops[next].command);
+	if (!fz_generate_one(p, next, r, false))
+		return false;
+	if (fz_ops[number].run == fz_run_flip)
+		fz_aim(p, call, r);
 	return true;
 }
 

@@ -160,14 +160,19 @@ unsigned int fz_run_signals(struct fz_run *run, const struct fz_program *p, unsi
 	struct sigaction action = { .sa_handler = fz_nothing };
 	__u32 us = 20 + fz_arg(p, call, 1) % 100000;
 	struct itimerval timer = { { 0, us }, { 0, us } }, off = { { 0, 0 }, { 0, 0 } };
+	sigset_t alarms;
 
+	sigemptyset(&alarms);
+	sigaddset(&alarms, SIGALRM);
 	sigaction(SIGALRM, &action, NULL);
+	pthread_sigmask(SIG_UNBLOCK, &alarms, NULL);
 	run->wild = true;
 	run->signals = true;
 	setitimer(ITIMER_REAL, &timer, NULL);
 	for (i = 0; i < times && !run->finding[0]; i++)
 		fz_run_calls(run, p, call + 1, call + 1 + n);
 	setitimer(ITIMER_REAL, &off, NULL);
+	pthread_sigmask(SIG_BLOCK, &alarms, NULL);
 	run->wild = false;
 	run->signals = false;
 	return n;

@@ -28,6 +28,11 @@ struct fz_kcov_remote {
 
 static __u8 fz_seen[FZ_EDGES];
 static __u64 fz_edges;
+
+/* New ones of the program that ran last, to see whether a smaller one has them. */
+static __u32 fz_fresh[512];
+static __u8 fz_wanted[FZ_EDGES];
+static unsigned int fz_nfresh;
 static __u64 fz_text;
 
 __u64 fz_kcov_edges(void)
@@ -63,8 +68,11 @@ static bool fz_kcov_open(struct fz_kcov *k)
 	if (ioctl(k->fd, FZ_KCOV_INIT, (unsigned long)k->words))
 		goto err;
 	k->area = mmap(NULL, k->words * 8, PROT_READ | PROT_WRITE, MAP_SHARED, k->fd, 0);
-	if (k->area != MAP_FAILED)
+	if (k->area != MAP_FAILED) {
+		/* Many pages, which children have no use for. */
+		madvise(k->area, k->words * 8, MADV_DONTFORK);
 		return true;
+	}
 	k->area = NULL;
 err:
 	close(k->fd);
@@ -116,6 +124,20 @@ static __u64 fz_kcov_count(const struct fz_kcov *k, __u32 words)
 	return n * words < k->words - words ? n : (k->words - words) / words;
 }
 
+/* So that the same step is another one in kthreads. */
+static __u64 fz_first(bool remote)
+{
+	return remote ? 0x5bd1e995 : 0;
+}
+
+static __u32 fz_edge(__u64 pc, __u64 *last)
+{
+	__u64 edge = ((pc ^ *last * 31) * 0x9e3779b97f4a7c15ULL) >> 46;
+
+	*last = pc;
+	return edge;
+}
+
 /**
  * fz_kcov_new_edges() - steps from one place to another that were not seen yet
  * @k: where coverage is
@@ -126,28 +148,60 @@ static __u64 fz_kcov_count(const struct fz_kcov *k, __u32 words)
  */
 unsigned int fz_kcov_new_edges(struct fz_kcov *k, bool remote, bool keep)
 {
-	__u64 n, i, last = remote ? 0x5bd1e995 : 0;
+	__u64 n, i, last = fz_first(remote);
 	unsigned int new = 0;
 
 	if (!k->area)
 		return 0;
 	n = fz_kcov_count(k, 1);
 	for (i = 1; i <= n; i++) {
-		__u64 pc = k->area[i], edge;
+		__u32 edge;
 
-		if (!fz_ours(pc))
+		if (!fz_ours(k->area[i]))
 			continue;
-		edge = ((pc ^ last * 31) * 0x9e3779b97f4a7c15ULL) >> 46;
-		last = pc;
+		edge = fz_edge(k->area[i], &last);
 		if (fz_seen[edge])
 			continue;
 		new++;
 		if (keep) {
 			fz_seen[edge] = 1;
 			fz_edges++;
+			if (fz_nfresh < ARRAY_SIZE(fz_fresh))
+				fz_fresh[fz_nfresh++] = edge;
 		}
 	}
 	return new;
+}
+
+/* From here on new edges are remembered. */
+void fz_kcov_forget(void)
+{
+	fz_nfresh = 0;
+}
+
+static void fz_kcov_strike(struct fz_kcov *k, bool remote)
+{
+	__u64 n = k->area ? fz_kcov_count(k, 1) : 0, i, last = fz_first(remote);
+
+	for (i = 1; i <= n; i++)
+		if (fz_ours(k->area[i]))
+			fz_wanted[fz_edge(k->area[i], &last)] = 0;
+}
+
+/* Has the program that ran last reached all that is remembered? */
+bool fz_kcov_again(struct fz_kcov *local, struct fz_kcov *remote)
+{
+	unsigned int i, missing = 0;
+
+	for (i = 0; i < fz_nfresh; i++)
+		fz_wanted[fz_fresh[i]] = 1;
+	fz_kcov_strike(local, false);
+	fz_kcov_strike(remote, true);
+	for (i = 0; i < fz_nfresh; i++) {
+		missing += fz_wanted[fz_fresh[i]];
+		fz_wanted[fz_fresh[i]] = 0;
+	}
+	return !missing;
 }
 
 /* Comparisons that went through, each way round. Returns their number. */

@@ -10,6 +10,10 @@
 static int fz_log_out = -1;
 static int fz_log_in = -1;
 
+/* The program that the log had last when a report came. */
+static char fz_last[FZ_TEXT];
+static size_t fz_last_len;
+
 static void fz_set(const char *path, const char *value)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -82,11 +86,47 @@ static bool fz_is_report(const char *record)
 	return false;
 }
 
-/* Read what has come, and keep the first report of it. */
+/* Bytes that are not printable, as line ends, come as \\xNN. */
+static void fz_unescape(char *text)
+{
+	unsigned int byte;
+	char *to = text;
+
+	for (; *text; text++) {
+		if (text[0] == '\\' && sscanf(text, "\\x%2x", &byte) == 1) {
+			*to++ = byte;
+			text += 3;
+		} else {
+			*to++ = *text;
+		}
+	}
+	*to = 0;
+}
+
+/* A record of our own: a program, or more of it. */
+static void fz_remember(char *record)
+{
+	char *text = strchr(record, ';');
+	size_t len;
+
+	if (!text || strncmp(text, ";fz", 3) || strlen(text) < 5)
+		return;
+	if (text[3] == ':')
+		fz_last_len = 0;
+	text[strcspn(text, "\n")] = 0;
+	text += 5;
+	fz_unescape(text);
+	len = strlen(text);
+	if (fz_last_len + len + 1 > sizeof(fz_last))
+		return;
+	memcpy(fz_last + fz_last_len, text, len + 1);
+	fz_last_len += len;
+}
+
+/* Read what has come, up to the first report, and keep that. */
 bool fz_log_report(char *line, size_t room)
 {
 	static char record[8192];
-	bool found = false;
 	ssize_t n;
 
 	while (fz_log_in >= 0) {
@@ -97,13 +137,21 @@ bool fz_log_report(char *line, size_t room)
 		if (n <= 0)
 			break;
 		record[n] = 0;
-		if (found || !fz_is_report(record))
+		if (!fz_is_report(record)) {
+			fz_remember(record);
 			continue;
-		found = true;
+		}
 		snprintf(line, room, "the kernel says: %.*s",
 			 (int)strcspn(strchr(record, ';') + 1, "\n"), strchr(record, ';') + 1);
+		return true;
 	}
-	return found;
+	return false;
+}
+
+/* The program that the report came after, if the log has it. */
+bool fz_log_last(struct fz_program *p)
+{
+	return fz_last_len && fz_parse(p, fz_last, "log");
 }
 
 void fz_log_skip(void)

@@ -105,6 +105,16 @@ static void fz_simplify_values(struct fz_small *small, struct fz_program *p)
 	}
 }
 
+/* Only leave calls out. */
+bool fz_minimise_calls(struct fz_program *p,
+		       bool (*still)(void *data, const struct fz_program *p), void *data,
+		       unsigned int tries)
+{
+	struct fz_small small = { .still = still, .data = data, .tries = tries };
+
+	return fz_drop_calls(&small, p);
+}
+
 /**
  * fz_minimise() - make a program smaller
  * @p: the program

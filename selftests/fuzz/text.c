@@ -12,7 +12,7 @@
  * "last" for what the last call of this kind has returned there. What points at
  * memory may say which memory it is: @edge, @fresh and so on (fz_place_names).
  * Before the fields, @PLACE is the place of the argument itself, "tail" means
- * that one which is too long does not end in 0, and nth=N that the Nth
+ * that structs which are too long don't end in 0, and nth=N that the Nth
  * allocation of this call fails.
  */
 #include <ctype.h>

@@ -256,7 +256,7 @@ NUMBERS(signals, A("calls", .picks = PICKS(1, 2)), A("us", .picks = PICKS(50, 20
 NUMBERS(flip, A("calls", .picks = PICKS(1)), A("offset", .picks = PICKS(0, 3, 8, 16, 40)),
 	A("element", .picks = PICKS(0, 1)),
 	A("bits", .picks = PICKS(1, 0x80, 0xff, 0xffff, 0xfffff, 0x80000000)),
-	A("times", .picks = PICKS(5, 20, 50)));
+	A("times", .picks = PICKS(20, 50, 200)));
 NUMBERS(zap, A("calls", .picks = PICKS(1)), A("times", .picks = PICKS(5, 20)));
 
 static const struct fz_field raw_fields[] = {
@@ -323,11 +323,11 @@ const struct fz_op fz_ops[] = {
 	OTHER("close", close, close, 0, 3),
 	OTHER("raw", raw, raw, 0, 4),
 	OTHER("file", file, file, 0, 3),
-	OTHER("fork", fork, fork, FZ_GROUP, 2),
+	OTHER("fork", fork, fork, FZ_GROUP, 1),
 	OTHER("kill", kill, kill, FZ_GROUP, 1),
 	OTHER("threads", threads, threads, FZ_GROUP, 1),
 	OTHER("signals", signals, signals, FZ_GROUP, 1),
-	OTHER("flip", flip, flip, FZ_GROUP, 3),
+	OTHER("flip", flip, flip, FZ_GROUP, 2),
 	OTHER("zap", zap, zap, FZ_GROUP, 1),
 };
 const unsigned int fz_nops = ARRAY_SIZE(fz_ops);

@@ -34,13 +34,20 @@ static struct fz_tracer {
 	bool works;
 } fz_tracer = { .kcov = { .fd = -1 } };
 
+/* Signals that programs ask for come here as well. */
+static void fz_sem_wait(sem_t *sem)
+{
+	while (sem_wait(sem))
+		;
+}
+
 static void *fz_trace(void *unused)
 {
 	(void)unused;
 	fz_tracer.works = fz_kcov_enable(&fz_tracer.kcov, true);
 	sem_post(&fz_tracer.done);
 	while (fz_tracer.works) {
-		sem_wait(&fz_tracer.go);
+		fz_sem_wait(&fz_tracer.go);
 		fz_kcov_begin(&fz_tracer.kcov);
 		fz_run_program(&fz_run, fz_tracer.program);
 		sem_post(&fz_tracer.done);
@@ -54,7 +61,7 @@ static void fz_trace_entry(struct fz_entry *e)
 		return;
 	fz_tracer.program = e->program;
 	sem_post(&fz_tracer.go);
-	sem_wait(&fz_tracer.done);
+	fz_sem_wait(&fz_tracer.done);
 	e->pairs = malloc(FZ_PAIRS * sizeof(*e->pairs));
 	if (e->pairs)
 		e->npairs = fz_kcov_pairs(&fz_tracer.kcov, e->pairs, FZ_PAIRS);
@@ -62,8 +69,12 @@ static void fz_trace_entry(struct fz_entry *e)
 
 /* Running ---------------------------------------------------------------------- */
 
+/* How long the last program took. */
+static __u64 fz_cost;
+
 static bool fz_run_watched(const struct fz_program *p)
 {
+	__u64 begin;
 	bool good;
 
 	fz_program_copy(&fz_progress->program, p);
@@ -74,9 +85,11 @@ static bool fz_run_watched(const struct fz_program *p)
 	}
 	fz_kcov_begin(&fz_local);
 	fz_kcov_begin(&fz_remote);
-	fz_progress->since = ds_now();
+	begin = ds_now();
+	fz_progress->since = begin;
 	good = fz_run_program(&fz_run, p);
 	fz_progress->since = 0;
+	fz_cost = ds_now() - begin;
 	fz_progress->programs++;
 	fz_progress->calls = fz_run.calls;
 	return good;
@@ -130,20 +143,36 @@ void fz_minimise_report(const struct fz_program *p)
 	exit(1);
 }
 
-/* Run a program; what has reached something new is kept. */
-static void fz_try(const struct fz_program *p, bool save)
+static bool fz_reaches_it_too(void *data, const struct fz_program *p)
 {
+	(void)data;
+	if (!fz_run_watched(p))
+		fz_report(p);
+	return fz_kcov_again(&fz_local, &fz_remote);
+}
+
+/* Run a program; what has reached something new is kept. */
+static void fz_try(const struct fz_program *tried, bool save)
+{
+	static struct fz_program program;
+	struct fz_program *p = &program;
 	char path[4096];
 	unsigned int new;
 
+	fz_program_copy(p, tried);
 	if (!fz_run_watched(p))
 		fz_report(p);
+	fz_kcov_forget();
 	new = fz_kcov_new_edges(&fz_local, false, true) +
 	      fz_kcov_new_edges(&fz_remote, true, true);
 	fz_progress->edges = fz_kcov_edges();
 	if (!new)
 		return;
+	/* Without what it was not for: it will run again in many forms. */
+	if (save && !fz_options.blind)
+		fz_minimise_calls(p, fz_reaches_it_too, NULL, p->ncalls);
 	fz_corpus_add(&fz_corpus, p);
+	fz_corpus.entries[fz_corpus.count - 1].cost = fz_cost;
 	fz_progress->corpus = fz_corpus.count;
 	if (!fz_options.blind)
 		fz_trace_entry(&fz_corpus.entries[fz_corpus.count - 1]);
@@ -156,11 +185,13 @@ static void fz_try(const struct fz_program *p, bool save)
 
 static const struct fz_entry *fz_choose(struct ds_random *r)
 {
-	unsigned int n = ds_below(r, fz_corpus.count);
+	unsigned int n = ds_below(r, fz_corpus.count), other = ds_below(r, fz_corpus.count);
 
-	/* Rather the newer ones. */
+	/* Rather the newer ones, and what takes less time. */
 	if (ds_below(r, 2))
 		n += ds_below(r, fz_corpus.count - n);
+	if (fz_corpus.entries[other].cost < fz_corpus.entries[n].cost)
+		n = other;
 	return &fz_corpus.entries[n];
 }
 
@@ -272,7 +303,7 @@ static void *fz_worker(void *data)
 		sem_init(&fz_tracer.go, 0, 0);
 		sem_init(&fz_tracer.done, 0, 0);
 		if (!pthread_create(&fz_tracer.thread, NULL, fz_trace, NULL))
-			sem_wait(&fz_tracer.done);
+			fz_sem_wait(&fz_tracer.done);
 	}
 	if (job->replay) {
 		fz_replay(job->files, job->nfiles);
@@ -295,7 +326,12 @@ void fz_work(bool replay, char **files, unsigned int nfiles)
 {
 	struct fz_job job = { .replay = replay, .files = files, .nfiles = nfiles };
 	pthread_t thread;
+	sigset_t alarms;
 
+	/* They are for the thread that wants them, see fz_run_signals(). */
+	sigemptyset(&alarms);
+	sigaddset(&alarms, SIGALRM);
+	pthread_sigmask(SIG_BLOCK, &alarms, NULL);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	signal(SIGPIPE, SIG_IGN);
 	if (!fz_run_init(&fz_run, "0")) {

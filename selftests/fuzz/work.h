@@ -37,6 +37,7 @@ extern struct fz_options fz_options;
 void fz_log_init(void);
 void fz_log_program(const struct fz_program *p);
 void fz_log_skip(void);
+bool fz_log_last(struct fz_program *p);
 bool fz_log_report(char *line, size_t room);
 
 /* work.c: what a worker process does; it ends with the process */

@@ -1,0 +1,150 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Does the fuzzer find faults? Each mutant is the module with one fault, built from
+# a copy; docstore_fuzz must find it. Output is TAP.
+#
+# Usage: broken.sh [--kernel NAME] [--seconds N] [NAME]...
+#
+# The stock kernel will do (default): on it the fuzzer has no help from coverage
+# or sanitizers.
+
+set -uo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=tools/vm/common.sh
+. "$here/../../tools/vm/common.sh"
+# shellcheck source=tools/vm/packages.sh
+. "$here/../../tools/vm/packages.sh"
+# shellcheck source=tools/vm/module.sh
+. "$here/../../tools/vm/module.sh"
+
+checkout=$REPO
+work=$here/build/broken
+kernel=default
+seconds=60
+wanted=()
+number=0
+failed=0
+
+while [ $# != 0 ]; do
+	case "$1" in
+	--kernel)	kernel=${2:?}; shift 2 ;;
+	--seconds)	seconds=${2:?}; shift 2 ;;
+	-*)		sed -n '4,/^$/s/^# \{0,1\}//p' "$0"; exit 2 ;;
+	*)		wanted+=("$1"); shift ;;
+	esac
+done
+
+# copy FILE SED: all sources with one file changed. What is as it was the last time
+# keeps its time, and is not compiled again.
+copy() {
+	local file=$1 script=$2
+	mkdir -p "$work/src"
+	rsync -rc --delete --exclude='.*' --exclude='*.o' --exclude='*.ko' \
+		--exclude='*.mod' --exclude='*.mod.c' --exclude=modules.order \
+		--exclude=Module.symvers "$checkout/Kbuild" "$checkout/module" \
+		"$checkout/uapi" "$work/src/"
+	sed -i "$script" "$work/src/$file"
+	! cmp -s "$work/src/$file" "$checkout/$file"
+}
+
+# run_mutant LOG: build it, and let the fuzzer look.
+run_mutant() {
+	local kdir release
+	kdir=$("$checkout/tools/vm/kernel" "$kernel" --kdir) &&
+		release=$("$checkout/tools/vm/kernel" "$kernel" --release) || return
+	(REPO=$work/src; build_module "$kdir" "$release" "$work/docstore.ko") || return
+	"$checkout/tools/vm/run" --kernel "$kernel" --memory 2G \
+		--timeout $((seconds * 2 + 120)) --module "$work/docstore.ko" \
+		--file "$here/docstore_fuzz" -- \
+		/root/docstore_fuzz --seconds "$seconds" --seed 1 --hang 15 --every 0
+}
+
+# mutant NAME FILE SED EXPECTED: what the fuzzer or the kernel says matches the
+# regular expression EXPECTED.
+mutant() {
+	local name=$1 file=$2 script=$3 expected=$4 status=0 start
+	[ ${#wanted[@]} = 0 ] || [[ " ${wanted[*]} " == *" $name "* ]] || return 0
+	number=$((number + 1))
+	if ! copy "$file" "$script"; then
+		echo "not ok $number - $name # the fault no longer applies"
+		failed=1
+		return
+	fi
+	start=$SECONDS
+	run_mutant >"$work/log" 2>&1 || status=$?
+	if [ "$status" = 4 ]; then
+		echo "ok $number - $name # SKIP $(tail -n 1 "$work/log")"
+	elif [ "$status" != 0 ] && grep -qE -e "$expected" "$work/log"; then
+		echo "ok $number - $name: $(grep -m 1 -oE -e "($expected).*" "$work/log" |
+			cut -c 1-100)"
+		echo "# $((SECONDS - start)) s in all, $(grep -oE '[0-9]+ programs, [0-9]+ calls' \
+			"$work/log" | tail -n 1)"
+	else
+		echo "not ok $number - $name # status $status"
+		tail -n 40 "$work/log" | sed 's/^/# /'
+		failed=1
+	fi
+}
+
+# Too much comes back.
+mutant read-room module/read.c \
+	's/u32 rest = min(found->rest_len, arg->buffer_len - head);/u32 rest = found->rest_len;/' \
+	'finding: read'
+mutant get-room module/submit.c \
+	's/len = min(op->value_len, delta->len);/len = op->value_len;/' \
+	'finding: submit|KASAN|usercopy'
+mutant names-gap module/names.c \
+	's/u8 bytes\[ALIGN(.*\] = {};/u8 bytes[ALIGN(sizeof(record) + DOCSTORE_MAX_NAME, 8)]; memset(bytes, 0x77, sizeof(bytes));/' \
+	'finding: names: something lies between'
+mutant many-offset module/read.c \
+	's/item->offset = arg->used + window->used;/item->offset = arg->used;/' \
+	'finding: read-many'
+
+# Too much is let in.
+mutant reserved-argument module/names.c \
+	's/(arg->flags & ~DOCSTORE_INTERN_CREATE) || arg->__reserved/arg->flags \& ~DOCSTORE_INTERN_CREATE/' \
+	'finding: intern succeeded, and had to fail with EINVAL'
+mutant reserved-element module/submit.c \
+	's/op->__reserved0 || op->__reserved1 ||/op->__reserved0 ||/' \
+	'finding: submit succeeded, and had to fail with EINVAL'
+mutant unknown-tail module/ioctl.c \
+	's/ret = copy_struct_from_user(buffer, op->size, user, size);/memset(buffer, 0, sizeof(buffer)); ret = copy_from_user(buffer, user, min_t(u32, size, op->size)) ? -EFAULT : 0;/' \
+	'finding: .* succeeded, and had to fail with E2BIG'
+mutant id-length module/read.c \
+	's/if (len > DOCSTORE_MAX_ID)/if (len > DOCSTORE_MAX_ID + 1)/' \
+	'finding: read|KASAN|FORTIFY|stack'
+mutant rights module/ioctl.c \
+	's/DS_ON_STORE | DS_TO_READ | DS_OUT, ds_ioctl_scan/DS_ON_STORE | DS_OUT, ds_ioctl_scan/' \
+	'finding: scan succeeded, and had to fail with EBADF'
+mutant double-fetch module/names.c \
+	'/^static int ds_intern_one/,/^}/{/item->len > DOCSTORE_MAX_NAME/,+1d};s/err = ds_intern_one(session->store, &item, create);/if (item.len > DOCSTORE_MAX_NAME) return -ENAMETOOLONG; err = ds_copy_element_in(\&item, sizeof(item), arg->names, arg->name_size, arg->done) ?: ds_intern_one(session->store, \&item, create);/' \
+	'finding: the kernel says|[Bb]uffer overflow|KASAN|stack-protector'
+
+# The wrong answer.
+mutant wrong-error module/names.c \
+	'/^static int ds_intern_one/,/^}/s/return -ENAMETOOLONG;/return -EINVAL;/' \
+	'finding: intern failed with EINVAL instead of ENAMETOOLONG'
+mutant undocumented-error module/request.c \
+	's/return atomic && request->nparts > 1 ? -EXDEV : 0;/return atomic \&\& request->nparts > 1 ? -524 : 0;/' \
+	'finding: submit failed with 524'
+mutant condition module/core/partition.c \
+	's/(delta->flags & DOCSTORE_IF_ABSENT) && exists/(delta->flags \& DOCSTORE_IF_ABSENT) \&\& !delta/' \
+	'finding: submit: result'
+mutant prefix module/scan.c \
+	's/return !memcmp(ds_version_id(v), s->prefix, s->arg->prefix_len);/return true;/' \
+	'finding: scan: a document that was not asked for'
+mutant half-a-batch module/core/partition.c \
+	'/^static void ds_partition_refuse/,/^}/s/ds_change_fail(change, -ECANCELED);/;/' \
+	'finding: submit|in the end'
+
+# It never comes back, or the kernel falls over.
+mutant endless module/read.c \
+	's/while (!err \&\& room < min(arg->length, arg->buffer_len));/while (!err);/' \
+	'finding: call .* did not come back|soft lockup|rcu.*stall'
+mutant store-reference module/device.c \
+	'/session->store = store;/,+2{/if (store)/,+1d}' \
+	'finding: the kernel says|KASAN|BUG:|refcount_t|general protection|Oops'
+
+echo "1..$number"
+exit "$failed"
