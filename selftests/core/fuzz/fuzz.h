@@ -3,7 +3,7 @@
 #ifndef _CORE_FUZZ_H
 #define _CORE_FUZZ_H
 
-#include "../../fuzz/input.h"
+#include "input.h"
 
 /*
  * The library reads a version that module/core has written. Compiled apart: it

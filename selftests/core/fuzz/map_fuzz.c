@@ -5,7 +5,7 @@
  */
 #include <linux/docstore_map.h>
 
-#include "../../fuzz/input.h"
+#include "input.h"
 
 /*
  * Linear hashing: the table has had 1, 2, 4, ... buckets; the low bits of the

@@ -1,0 +1,498 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The library before a kernel that answers nonsense: whatever stands in the fields
+ * and buffers that the kernel fills in, the library neither crashes, nor reads
+ * beyond what was there, nor goes on for ever.
+ *
+ * Each answer begins with a byte: with the lowest bits clear, fields are what they
+ * should be for the bytes that follow, so that well made answers are few bytes away.
+ */
+#include <sanitizer/asan_interface.h>
+
+#include "json.h"
+#include "oracle.h"
+
+#define CALLS		48
+
+static struct input in;
+static unsigned int lists;
+
+/* --- the kernel ------------------------------------------------------------- */
+
+static void *at(uint64_t p)
+{
+	return (void *)(uintptr_t)p;
+}
+
+/* Bytes for a buffer, no more than it has room for, as the kernel would see to. */
+static uint32_t fill(uint64_t buffer, uint64_t room)
+{
+	uint32_t n = (uint32_t)take(&in, 2);
+
+	if (n > input_left(&in))
+		n = (uint32_t)input_left(&in);
+	if (n > room)
+		n = (uint32_t)room;
+	ASAN_UNPOISON_MEMORY_REGION(at(buffer), room);
+	if (n)
+		memcpy(at(buffer), in.at, n);
+	in.at += n;
+	return n;
+}
+
+/* What should stand in a field, or not. */
+static uint32_t field(unsigned int wrong, uint32_t right)
+{
+	switch (wrong & 3) {
+	case 0:
+		return right;
+	case 1:
+		return right + (uint32_t)take(&in, 1) - 8;
+	default:
+		return (uint32_t)take(&in, 4);
+	}
+}
+
+/* Nobody may look beyond what was filled in, nor beyond what the answer claims was. */
+static void seal(uint64_t buffer, uint64_t room, uint64_t filled, uint64_t claimed)
+{
+	uint64_t valid = claimed > filled ? claimed : filled;
+
+	/* What is this small may lie on the stack. */
+	if (room > 8 && valid < room)
+		ASAN_POISON_MEMORY_REGION(at(buffer + valid), room - valid);
+}
+
+static int answer_items(unsigned int how, struct docstore_read_many *arg)
+{
+	struct docstore_read_item *items = at(arg->items);
+	uint32_t filled = fill(arg->buffer, arg->buffer_len), i;
+
+	arg->used = field(how, filled);
+	seal(arg->buffer, arg->buffer_len, filled, arg->used);
+	arg->done = field(how >> 2, arg->count);
+	arg->needed = field(how >> 4, 0);
+	for (i = 0; i < arg->count; i++) {
+		items[i].result = take_below(&in, 4) ? 0 : -(int)take(&in, 1);
+		items[i].offset = field(how >> 4, 0);
+		items[i].length = field(how >> 6, arg->used);
+	}
+	return 0;
+}
+
+static int answer_submit(unsigned int how, struct docstore_submit *arg)
+{
+	struct docstore_op *ops = at(arg->ops);
+	uint32_t i;
+
+	arg->failed = 0;
+	for (i = 0; i < arg->count; i++) {
+		struct docstore_op *op = &ops[i];
+
+		/* What was copied for it is there, whatever comes of it. */
+		MUST(op->id_len && *(volatile uint8_t *)at(op->id) +
+		     *(volatile uint8_t *)at(op->id + op->id_len - 1) >= 0);
+		op->version = take(&in, 1);
+		op->result = how & 3 ? -(int)take(&in, 1) : 0;
+		arg->failed += op->result != 0;
+		if (op->code == DOCSTORE_OP_GET) {
+			op->type = (__u8)take(&in, 1);
+			op->value_len = field(how >> 4, fill(op->value, op->value_len));
+		}
+	}
+	arg->failed = field(how >> 2, arg->failed);
+	return 0;
+}
+
+static int answer_scan(unsigned int how, struct docstore_scan *arg)
+{
+	uint32_t filled = fill(arg->buffer, arg->buffer_len);
+
+	arg->used = field(how, filled);
+	seal(arg->buffer, arg->buffer_len, filled, arg->used);
+	arg->count = (uint32_t)take(&in, 1);
+	/* Gigabytes would be asked for, and that takes time and finds nothing. */
+	arg->needed = field(how >> 2, 0) & 0xfffff;
+	arg->flags = (uint32_t)take(&in, 1);
+	arg->cursor[0] = take(&in, 1);
+	return 0;
+}
+
+static int answer_names(unsigned int how, struct docstore_names *arg)
+{
+	uint32_t filled = fill(arg->buffer, arg->buffer_len);
+
+	arg->used = field(how, filled);
+	seal(arg->buffer, arg->buffer_len, filled, arg->used);
+	arg->count = field(how >> 2, (uint32_t)take(&in, 1) % 4);
+	arg->first = field(how >> 4, arg->first + arg->count);
+	return 0;
+}
+
+static int answer_info(unsigned int how, struct docstore_info *arg)
+{
+	arg->max_ops = field(how, 64);
+	arg->max_batch = field(how >> 2, 65536);
+	return 0;
+}
+
+static int answer_read(unsigned int how, struct docstore_read *arg)
+{
+	uint32_t filled = fill(arg->buffer, arg->buffer_len);
+
+	arg->length = field(how, filled);
+	seal(arg->buffer, arg->buffer_len, filled, arg->length);
+	arg->version = take(&in, 1);
+	arg->type = field(how >> 2, arg->property ? how >> 4 : 0);
+	return 0;
+}
+
+static int answer(unsigned long request, void *data)
+{
+	unsigned int how = (unsigned int)take(&in, 1);
+	struct docstore_store_list *list = data;
+	struct docstore_intern *intern = data;
+
+	switch (request) {
+	case DOCSTORE_INFO:
+		return answer_info(how, data);
+	case DOCSTORE_STORE_OPEN:
+		return (int)field(how, 3);
+	case DOCSTORE_STORE_LIST:
+		/* Each may double the memory that it takes. */
+		if (lists++ == 10)
+			return -EIO;
+		list->count = field(how, fill(list->stores, (uint64_t)list->count *
+					      list->store_size) / list->store_size);
+		list->cursor = take(&in, 1);
+		return 0;
+	case DOCSTORE_STORE_INFO:
+		fill((uintptr_t)data, sizeof(struct docstore_store_info));
+		return 0;
+	case DOCSTORE_INTERN:
+		((struct docstore_name *)at(intern->names))->id = field(how, how >> 2);
+		intern->done = field(how, 1);
+		return 0;
+	case DOCSTORE_NAMES:
+		return answer_names(how, data);
+	case DOCSTORE_SUBMIT:
+		return answer_submit(how, data);
+	case DOCSTORE_READ:
+		return answer_read(how, data);
+	case DOCSTORE_READ_MANY:
+		return answer_items(how, data);
+	case DOCSTORE_SCAN:
+		return answer_scan(how, data);
+	default:
+		return 0;
+	}
+}
+
+int ds_sys_open(const char *device, bool write);
+int ds_sys_ioctl(int fd, unsigned long request, void *arg);
+void ds_sys_close(int fd);
+
+int ds_sys_open(const char *device, bool write)
+{
+	(void)device;
+	(void)write;
+	return 3;
+}
+
+int ds_sys_ioctl(int fd, unsigned long request, void *arg)
+{
+	unsigned int how;
+
+	(void)fd;
+	/* No more bytes, no more answers: so that all comes to an end. */
+	if (!input_left(&in))
+		return -EIO;
+	how = (unsigned int)take(&in, 1);
+	if (how < 0xf0)
+		return answer(request, arg);
+	return how < 0xf8 ? -(int)take_below(&in, 134) : (int)take_below(&in, 4);
+}
+
+void ds_sys_close(int fd)
+{
+	(void)fd;
+}
+
+/* --- who uses the library ---------------------------------------------------- */
+
+static struct ds_store *store;
+static volatile unsigned int seen;
+
+/* Look at all bytes. */
+static void look(const void *data, size_t len)
+{
+	const uint8_t *p = data;
+
+	while (len--)
+		seen += *p++;
+}
+
+static void look_value(const struct ds_value *value)
+{
+	if (value->type >= DOCSTORE_TYPE_STRING)
+		look(value->str.data, value->str.len);
+	else
+		seen += (unsigned int)value->u64;
+}
+
+static void look_document(const struct ds_doc *doc)
+{
+	struct buf text = { 0 };
+	struct ds_value value;
+	uint32_t i;
+
+	MUST(doc->id.len && doc->id.len <= DOCSTORE_MAX_ID && doc->version);
+	look(doc->id.data, doc->id.len);
+	for (i = 0; i < doc->nprops; i++) {
+		MUST(ds_doc_name(doc, i));
+		value = ds_doc_value(doc, i);
+		look_value(&value);
+		seen += ds_doc_set_version(doc, i);
+		if (i < 16)
+			MUST(ds_doc_find(doc, ds_doc_name(doc, i), &value) <= (int)i);
+	}
+	if (!json_write_document(&text, store, doc, doc->version & 1))
+		MUST(utf8_all(text.data, text.len, true));
+	buf_free(&text);
+}
+
+static uint8_t *take_room(size_t *len)
+{
+	uint8_t *p;
+
+	*len = take_below(&in, 4) ? take(&in, 1) : take(&in, 2);
+	p = malloc(*len ? *len : 1);
+	MUST(p);
+	return p;
+}
+
+static void call_get(struct ds_str id)
+{
+	size_t len, room;
+	uint8_t *buffer = take_room(&len);
+	struct ds_doc doc;
+	int err;
+
+	room = len;
+	err = ds_get(store, id, buffer, &len, &doc);
+	MUST(err <= 0);
+	if (!err) {
+		MUST(len <= room && doc.bytes <= len);
+		look_document(&doc);
+	}
+	free(buffer);
+}
+
+static void call_get_property(struct ds_str id, struct ds_str name)
+{
+	size_t len, room;
+	uint8_t *buffer = take_room(&len);
+	struct ds_value value;
+	uint64_t version;
+	int err;
+
+	room = len;
+	err = ds_get_property(store, id, name, buffer, &len, &value, &version);
+	MUST(err <= 0);
+	if (!err) {
+		if (value.type >= DOCSTORE_TYPE_STRING)
+			MUST(len <= room);
+		look_value(&value);
+	}
+	free(buffer);
+}
+
+static void call_read_many(struct ds_str id)
+{
+	struct docstore_read_item items[4] = { 0 };
+	size_t len, room, count = 1 + take_below(&in, 4), i;
+	uint8_t *buffer = take_room(&len);
+	struct ds_doc doc;
+	int ret;
+
+	for (i = 0; i < count; i++) {
+		items[i].id = (uintptr_t)id.data;
+		items[i].id_len = (__u32)id.len;
+	}
+	room = len;
+	ret = ds_read_many(store, items, count, buffer, &len);
+	MUST(ret <= (int)count);
+	for (i = 0; ret > 0 && i < (size_t)ret; i++) {
+		MUST(len <= room);
+		if (!ds_read_item(&items[i], buffer, len, &doc))
+			look_document(&doc);
+	}
+	free(buffer);
+}
+
+static void call_scan(struct ds_str prefix, struct ds_str type)
+{
+	struct ds_scan_opts opts = {
+		.size = sizeof(opts),
+		.prefix = prefix,
+		.type = take_below(&in, 2) ? type : ds_mem("", 0),
+		.ids_only = take_below(&in, 2),
+		.buffer_size = take(&in, 1),
+	};
+	unsigned int n = 0;
+	struct ds_scan *scan;
+	struct ds_doc doc;
+
+	if (ds_scan_new(store, &opts, &scan))
+		return;
+	while (n++ < 300 && ds_scan_next(scan, &doc) == 1)
+		look_document(&doc);
+	ds_scan_free(scan);
+}
+
+static void call_names(struct ds_str name)
+{
+	uint32_t id = 0;
+	struct ds_str text;
+	int err;
+
+	err = take_below(&in, 2) ? ds_lookup(store, name, &id) : ds_intern(store, name, &id);
+	MUST(err <= 0);
+	if (!err)
+		MUST(id && id <= DOCSTORE_MAX_NAMES);
+	if (take_below(&in, 2))
+		id = (uint32_t)take(&in, 3);
+	err = ds_name(store, id, &text);
+	MUST(err <= 0);
+	if (!err) {
+		MUST(text.len && text.len <= DOCSTORE_MAX_NAME);
+		look(text.data, text.len + 1);
+	}
+}
+
+static void call_stores(void)
+{
+	struct docstore_store_info *infos, info = { .size = sizeof(info) };
+	size_t count;
+
+	lists = 0;
+	if (!ds_list(NULL, &infos, sizeof(*infos), &count))
+		look(infos, count * sizeof(*infos));
+	free(infos);
+	MUST(ds_store_info(store, &info) <= 0);
+}
+
+static void call_batch(struct ds_str id, struct ds_str name)
+{
+	unsigned int n = 1 + take_below(&in, 100), i;
+	uint8_t room[64];
+	struct ds_batch *batch;
+	int op, ret;
+
+	MUST(!ds_batch_new(store, &batch));
+	for (i = 0; i < n; i++) {
+		switch (take_below(&in, 4)) {
+		case 0:
+			op = ds_batch_get(batch, id, ds_mem("", 0), room, take_below(&in, 65));
+			break;
+		case 1:
+			op = ds_batch_set(batch, id, name, ds_bytes(room, 0));
+			break;
+		case 2:
+			id.len = 1 + take_below(&in, (uint32_t)id.len);
+			op = ds_batch_delete(batch, id);
+			break;
+		default:
+			op = ds_batch_touch(batch, id, i);
+			break;
+		}
+		MUST(op < (int)n);
+	}
+	ret = ds_batch_submit(batch, take_below(&in, 8) == 7, 0);
+	MUST(ret <= (int)ds_batch_count(batch));
+	for (i = 0; i < ds_batch_count(batch); i++)
+		seen += (unsigned int)ds_batch_op(batch, (int)i)->result;
+	ds_batch_free(batch);
+}
+
+static void call_write(struct ds_str id, struct ds_str name)
+{
+	struct ds_prop prop = { name, ds_s64(1) };
+	uint64_t version;
+	int64_t sum;
+
+	MUST(ds_put(store, id, &prop, 1, NULL, &version) <= 0);
+	MUST(ds_add(store, id, name, 1, NULL, &sum) <= 0);
+	MUST(ds_unset(store, id, name, NULL, &version) <= 0);
+	MUST(ds_delete(store, id, NULL) <= 0);
+}
+
+static void call_check(void)
+{
+	struct ds_doc doc;
+	uint8_t *copy;
+	size_t len;
+
+	copy = take_copy(&in, take(&in, 2), &len);
+	if (!ds_document_check(copy, len, &doc)) {
+		MUST(doc.bytes <= len);
+		look_document(&doc);
+	}
+	free(copy);
+}
+
+static void call(void)
+{
+	uint8_t *id, *name;
+	size_t id_len, name_len;
+
+	id = take_copy(&in, 1 + take_below(&in, 4), &id_len);
+	name = take_copy(&in, 1 + take_below(&in, 4), &name_len);
+	switch (id_len && name_len ? take_below(&in, 9) : 9) {
+	case 0:
+		call_get(ds_mem(id, id_len));
+		break;
+	case 1:
+		call_get_property(ds_mem(id, id_len), ds_mem(name, name_len));
+		break;
+	case 2:
+		call_read_many(ds_mem(id, id_len));
+		break;
+	case 3:
+		call_scan(ds_mem(id, id_len), ds_mem(name, name_len));
+		break;
+	case 4:
+		call_names(ds_mem(name, name_len));
+		break;
+	case 5:
+		call_stores();
+		break;
+	case 6:
+		call_batch(ds_mem(id, id_len), ds_mem(name, name_len));
+		break;
+	case 7:
+		call_write(ds_mem(id, id_len), ds_mem(name, name_len));
+		break;
+	default:
+		call_check();
+		break;
+	}
+	free(id);
+	free(name);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	unsigned int calls;
+	int err;
+
+	in = (struct input){ data, data + size };
+	err = ds_open("default", DOCSTORE_OPEN_READ | DOCSTORE_OPEN_WRITE, NULL, &store);
+	MUST(err <= 0);
+	if (err)
+		return 0;
+	for (calls = 0; calls < CALLS && input_left(&in); calls++)
+		call();
+	ds_close(store);
+	return 0;
+}
