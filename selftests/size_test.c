@@ -151,7 +151,9 @@ TEST_F(size, largest_document)
 	ASSERT_EQ(0, ds_store_info(self->s.fd, &info));
 	EXPECT_LE(DOCSTORE_MAX_DOCUMENT, info.bytes_documents);
 
-	/* Nothing more goes in, but it can be replaced and deleted. */
+	/* Nothing more goes in, but it can be read, replaced and deleted. */
+	EXPECT_EQ(0, ds_do(self->s.fd, ds_get("doc", 0, NULL, 0)));
+	EXPECT_EQ(0, ds_do(self->s.fd, ds_get("doc", self->s.a, value, fits)));
 	EXPECT_EQ(-EFBIG, ds_do(self->s.fd, ds_set_s64("doc", self->s.b, 1)));
 	op = ds_set_bytes("doc", self->s.a, value, fits);
 	EXPECT_EQ(0, ds_one(self->s.fd, &op));

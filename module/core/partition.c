@@ -123,7 +123,8 @@ static bool ds_change_build(struct ds_change *first, struct ds_builder *b)
 				return false;
 		}
 	}
-	if (ds_builder_size(b) > DOCSTORE_MAX_DOCUMENT) {
+	/* With a new version it would have to say when each property was set. */
+	if (b->changed && ds_builder_size(b) > DOCSTORE_MAX_DOCUMENT) {
 		ds_change_fail(first, -EFBIG);
 		return false;
 	}
