@@ -12,6 +12,8 @@
  *	docstore_helper clean			removes what killed tests left
  *	docstore_helper hold [STORE]		holds it, or the control node,
  *						open until it is killed
+ *	docstore_helper race STORE SECONDS	writes one document while others
+ *						read it, for what finds races
  *	docstore_helper churn			opens, creates and removes until
  *						it is killed, module or not
  *
@@ -103,6 +105,35 @@ static int hold(int control, const char *name)
 		pause();
 }
 
+static int race(int control, const char *name, unsigned int seconds)
+{
+	time_t end = time(NULL) + seconds;
+	pid_t readers[2];
+	unsigned int i;
+	int fd, ret;
+
+	ret = change(control, true, name, 0, 1);
+	fd = ret ? ret : ds_open(control, name, DS_RW);
+	if (fd < 0)
+		return fd;
+	for (i = 0; i < ARRAY_SIZE(readers); i++) {
+		readers[i] = fork();
+		if (readers[i])
+			continue;
+		while (ds_version_of(fd, "d0") > 0)
+			;
+		_exit(1);
+	}
+	while (!ret && time(NULL) < end)
+		ret = change(control, true, name, 0, 1);
+	for (i = 0; i < ARRAY_SIZE(readers); i++) {
+		kill(readers[i], SIGKILL);
+		waitpid(readers[i], NULL, 0);
+	}
+	close(fd);
+	return ret;
+}
+
 /* Nothing that fails is of interest: the module may be gone at any time. */
 static void __attribute__((noreturn)) churn(void)
 {
@@ -147,6 +178,8 @@ int main(int argc, char **argv)
 	if (!strcmp(what, "put") && argc == 5)
 		return result(what, change(control, true, name, atoi(argv[3]),
 					   atoi(argv[4])));
+	if (!strcmp(what, "race") && argc == 4)
+		return result(what, race(control, name, atoi(argv[3])));
 	if (!strcmp(what, "delete") && argc == 5)
 		return result(what, change(control, false, name, atoi(argv[3]),
 					   atoi(argv[4])));

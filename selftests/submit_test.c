@@ -452,6 +452,20 @@ TEST_F(submit, unknown_codes)
 	EXPECT_EQ(0, ds_version_of(self->s.fd, "doc"));
 }
 
+TEST_F(submit, unknown_types)
+{
+	struct docstore_op op;
+	unsigned int type;
+
+	for (type = DOCSTORE_TYPE_JSON + 1; type < 256; type++) {
+		op = ds_set_s64("doc", self->s.a, 1);
+		op.type = type;
+		EXPECT_EQ(DS_CALL(EINVAL), ds_one(self->s.fd, &op))
+			TH_LOG("type %u", type);
+	}
+	EXPECT_EQ(0, ds_version_of(self->s.fd, "doc"));
+}
+
 /* One that is wrong in itself refuses all, wherever it stands. */
 TEST_F(submit, illegal_within_a_batch)
 {
