@@ -10,13 +10,19 @@
 
 # shellcheck disable=SC2034 # used by check
 
-# find_herd: sets HERD to a command that works; fails if there is none here.
+# find_herd: sets HERD to a command that works; fails if there is none here, with
+# the reason in WHY.
 find_herd() {
 	local dir="$CACHE/herd7" loader libraries
 	if have herd7; then
 		HERD=(herd7)
 		return
 	fi
+	WHY='this system reads no mirror of Debian, where herd7 could come from'
+	[ -e "$dir/complete" ] || {
+		have apt-get && [ -n "${DOCSTORE_DEBIAN_MIRROR:-$(debian_mirror Debian)}" ]
+	} || return
+	WHY="herd7 could not be fetched from Debian's sid"
 	[ -e "$dir/complete" ] || with_lock herd7 fetch_herd "$dir" || return
 	loader=$(find "$dir/lib" -name 'ld-linux*' | head -n 1)
 	libraries=$(dirname "$(find "$dir/lib" -name libc.so.6 | head -n 1)")
@@ -26,10 +32,6 @@ find_herd() {
 fetch_herd() {
 	local dir=$1
 	[ ! -e "$dir/complete" ] || return 0
-	if ! have apt-get || [ -z "${DOCSTORE_DEBIAN_MIRROR:-$(debian_mirror Debian)}" ]; then
-		say 'this system reads no mirror of Debian, from which herd7 could come'
-		return 1
-	fi
 	use_suite sid
 	refresh_suite sid || return
 	rm -rf "$dir"
@@ -48,16 +50,22 @@ keep_herd() {
 		rm -rf "${dir:?}/usr" "${dir:?}/etc"
 }
 
+kernel_source() {
+	find /usr/src -maxdepth 1 -name 'linux-source-*.tar.*' | sort -V | tail -n 1
+}
+
 # find_memory_model: sets MEMORY_MODEL to the folder with linux-kernel.cfg, out of
-# the newest kernel source in /usr/src, or of LINUX_SOURCE.
+# LINUX_SOURCE or the newest kernel source in /usr/src; fails with the reason in
+# WHY.
 find_memory_model() {
-	local source name
-	source=${LINUX_SOURCE:-$(find /usr/src -maxdepth 1 -name 'linux-source-*.tar.*' |
-		sort -V | tail -n 1)}
-	if [ -z "$source" ]; then
-		say 'no kernel source in /usr/src: the package linux-source is missing'
-		return 1
+	local source=${LINUX_SOURCE:-$(kernel_source)} name
+	if [ -z "$source" ] && have apt-get; then
+		need_packages 'for the memory model' linux-source
+		source=$(kernel_source)
 	fi
+	WHY='there is no kernel source in /usr/src (package linux-source)'
+	[ -n "$source" ] || return
+	WHY="no memory model could be unpacked from $source"
 	name=$(basename "$source")
 	MEMORY_MODEL="$CACHE/memory-model/${name%.tar*}"
 	[ -e "$MEMORY_MODEL/linux-kernel.cfg" ] ||
