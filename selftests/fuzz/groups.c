@@ -10,6 +10,9 @@
 
 #include "fuzz.h"
 
+/* What is repeated has had enough of it after a second. */
+#define FZ_ENOUGH	(ds_now() + DS_SECOND)
+
 /* A child's finding reaches the parent through here. */
 static struct fz_shared {
 	char finding[512];
@@ -70,14 +73,15 @@ unsigned int fz_run_fork(struct fz_run *run, const struct fz_program *p, unsigne
 /* A child makes the next calls again and again until it is killed. */
 unsigned int fz_run_kill(struct fz_run *run, const struct fz_program *p, unsigned int call)
 {
-	unsigned int n = fz_group_calls(p, call), i;
+	unsigned int n = fz_group_calls(p, call);
+	__u64 end = FZ_ENOUGH;
 	pid_t pid;
 
 	fz_shared_init();
 	pid = fork();
 	if (!pid) {
 		run->wild = true;
-		for (i = 0; n && i < 1000 && !run->finding[0]; i++)
+		while (n && ds_now() < end && !run->finding[0])
 			fz_run_calls(run, p, call + 1, call + 1 + n);
 		fz_child(run, p, call, 0);
 	}
@@ -103,9 +107,10 @@ struct fz_thread {
 static void *fz_thread(void *data)
 {
 	struct fz_thread *t = data;
+	__u64 end = FZ_ENOUGH;
 	unsigned int i;
 
-	for (i = 0; i < t->times && !t->run.finding[0]; i++)
+	for (i = 0; i < t->times && ds_now() < end && !t->run.finding[0]; i++)
 		fz_run_calls(&t->run, t->p, t->call + 1, t->call + 1 + t->n);
 	return NULL;
 }
@@ -160,6 +165,7 @@ unsigned int fz_run_signals(struct fz_run *run, const struct fz_program *p, unsi
 	struct sigaction action = { .sa_handler = fz_nothing };
 	__u32 us = 20 + fz_arg(p, call, 1) % 100000;
 	struct itimerval timer = { { 0, us }, { 0, us } }, off = { { 0, 0 }, { 0, 0 } };
+	__u64 end = FZ_ENOUGH;
 	sigset_t alarms;
 
 	sigemptyset(&alarms);
@@ -169,7 +175,7 @@ unsigned int fz_run_signals(struct fz_run *run, const struct fz_program *p, unsi
 	run->wild = true;
 	run->signals = true;
 	setitimer(ITIMER_REAL, &timer, NULL);
-	for (i = 0; i < times && !run->finding[0]; i++)
+	for (i = 0; i < times && ds_now() < end && !run->finding[0]; i++)
 		fz_run_calls(run, p, call + 1, call + 1 + n);
 	setitimer(ITIMER_REAL, &off, NULL);
 	pthread_sigmask(SIG_BLOCK, &alarms, NULL);
@@ -236,6 +242,7 @@ static unsigned int fz_run_torn(struct fz_run *run, const struct fz_program *p, 
 				struct fz_flipper *f, unsigned int times)
 {
 	unsigned int n = fz_group_calls(p, call), i;
+	__u64 end = FZ_ENOUGH;
 
 	if (!n || !fz_ops[p->calls[call + 1].op].command)
 		return 0;
@@ -245,7 +252,7 @@ static unsigned int fz_run_torn(struct fz_run *run, const struct fz_program *p, 
 	/* Lays its memory out, which then stays where it is. */
 	fz_run_call(run, p, call + 1);
 	if (!pthread_create(&f->thread, NULL, fz_flip, f)) {
-		for (i = 0; i < times && !run->finding[0]; i++)
+		for (i = 0; i < times && ds_now() < end && !run->finding[0]; i++)
 			fz_run_again(run);
 		f->stop = true;
 		pthread_join(f->thread, NULL);
