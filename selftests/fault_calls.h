@@ -377,6 +377,23 @@ static int run_intern(struct fault *f)
 	return intern(f, DOCSTORE_INTERN_CREATE);
 }
 
+/* By numbers, names are kept in nodes of 64; here a new one is needed. */
+static int prepare_intern_node(struct fault *f)
+{
+	char name[NAME_LEN + 1];
+	int ret;
+
+	while (f->names % 64 != 62) {
+		snprintf(name, sizeof(name), "f%011u", f->names);
+		ret = ds_prop_id(f->store.fd, name);
+		if (ret < 0)
+			return ret;
+		f->names++;
+		f->bytes += f->name_bytes;
+	}
+	return prepare_intern(f);
+}
+
 /*
  * Some of the names may have their numbers, one after the other, with no gap.
  * The caller is told of all of them but perhaps the last.

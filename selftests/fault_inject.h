@@ -96,7 +96,9 @@ static inline int fault_get(const char *kind, const char *name, char *value,
 
 static inline bool fault_has(const char *kind)
 {
-	return !fault_get(kind, "task-filter", (char[32]){ "" }, 32);
+	char value[32];
+
+	return !fault_get(kind, "task-filter", value, sizeof(value));
 }
 
 /* Why faults cannot be injected, or NULL. */
@@ -107,7 +109,7 @@ static inline const char *fault_lacking(void)
 	if (access("/proc/thread-self/fail-nth", W_OK))
 		return "the kernel has no CONFIG_FAULT_INJECTION";
 	if (access(FAULT_DEBUGFS, X_OK) || !fault_has("failslab"))
-		return "no " FAULT_DEBUGFS "failslab: is debugfs mounted, and has the kernel CONFIG_FAILSLAB and CONFIG_FAULT_INJECTION_DEBUG_FS?";
+		return "there is no " FAULT_DEBUGFS "failslab (CONFIG_FAILSLAB)";
 	return NULL;
 }
 
@@ -125,6 +127,14 @@ static inline void fault_skip_all(void)
 		if (!fault_has(fault_kinds[i]))
 			printf("# SKIP the faults of %s, which the kernel lacks\n",
 			       fault_kinds[i]);
+}
+
+/* What a thread needs to ask for faults; of a child's own. */
+static inline int fault_begin_thread(struct fault_inject *f)
+{
+	f->nth = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
+	f->task = open("/proc/thread-self/make-it-fail", O_WRONLY | O_CLOEXEC);
+	return f->nth < 0 || f->task < 0 ? -errno : 0;
 }
 
 /* So that it is set up as is needed, and can be put back. */
@@ -149,9 +159,7 @@ static inline int fault_begin(struct fault_inject *f)
 				return ret;
 		}
 	}
-	f->nth = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
-	f->task = open("/proc/thread-self/make-it-fail", O_WRONLY | O_CLOEXEC);
-	return f->nth < 0 || f->task < 0 ? -errno : 0;
+	return fault_begin_thread(f);
 }
 
 static inline void fault_end(struct fault_inject *f)
@@ -168,15 +176,20 @@ static inline void fault_end(struct fault_inject *f)
 	close(f->task);
 }
 
-/* With which chance those who make it fail are refused memory, in percent. */
-static inline void fault_chance(size_t first, size_t last, unsigned int percent)
+/*
+ * With which chance those who make it fail are refused memory, and access to
+ * that of user space, in percent.
+ */
+static inline void fault_chance(unsigned int memory, unsigned int user)
 {
 	char value[12];
 	size_t kind;
 
-	snprintf(value, sizeof(value), "%u", percent);
-	for (kind = first; kind < last; kind++)
+	for (kind = 0; kind < FAULT_KINDS; kind++) {
+		snprintf(value, sizeof(value), "%u",
+			 kind < FAULT_MEMORY ? memory : user);
 		fault_set(fault_kinds[kind], "probability", value);
+	}
 }
 
 static inline void fault_make_it_fail(struct fault_inject *f, bool on)
