@@ -12,6 +12,7 @@
 
 #define VERSIONS	24
 #define OPS		24
+#define BYTES		(4 * DOCSTORE_MAX_DOCUMENT)
 /* What all values are pieces of. */
 #define PATTERN		(DOCSTORE_MAX_DOCUMENT + 512)
 
@@ -45,6 +46,8 @@ static void *kept[VERSIONS * (OPS + 1)];
 static u32 nkept;
 static u8 id[DOCSTORE_MAX_ID];
 static u8 id_len;
+/* Bytes handled so far: many take time, and a few show what there is. */
+static u64 handled;
 
 static void *keep(void *p)
 {
@@ -216,6 +219,7 @@ static void check_version(struct document *d, const struct docstore_version *v, 
 		/* Each looks for its name from the front. */
 		if (i > 40 && i + 4 < d->nprops)
 			continue;
+		CHECK(library_finds(i, p->name));
 		CHECK(ds_version_property(v, p->name, &value));
 		CHECK_EQ(value.type, p->type);
 		CHECK_EQ(value.len, p->len);
@@ -274,7 +278,7 @@ static u32 take_len(struct input *in, const struct document *d)
 	u32 how = take_below(in, 256);
 	u64 size = model_size(d);
 
-	if (how < 200)
+	if (how < 200 || handled > BYTES / 2)
 		return how % 100;
 	if (how < 230)
 		return edges[(how - 200) % ARRAY_SIZE(edges)];
@@ -317,6 +321,7 @@ static int take_set(struct input *in, struct ds_delta *delta)
 	offset = take_below(in, 256);
 	if (delta->len > DOCSTORE_MAX_DOCUMENT)
 		return -EFBIG;
+	handled += delta->len;
 	delta->data = value_copy(pattern + offset, delta->len);
 	return model_set(&draft, delta->property, delta->type, pattern + offset, delta->len);
 }
@@ -411,6 +416,8 @@ static bool take_many(struct input *in)
 	const u8 *number = model_number(delta.number);
 	int err = 0;
 
+	/* Each looks for its name among all. */
+	handled += n * 2048ULL;
 	for (; n-- && !err && name <= DOCSTORE_MAX_NAMES; name++) {
 		delta.property = name;
 		err = model_set(&draft, name, delta.type, number, 8);
@@ -429,7 +436,7 @@ static bool take_ops(struct input *in)
 		struct ds_delta delta;
 		int err;
 
-		if (what >= 250) {
+		if (what >= 250 && handled < BYTES / 2) {
 			if (!take_many(in))
 				return false;
 			continue;
@@ -451,6 +458,7 @@ static struct docstore_version *write_version(struct input *in, u64 seq)
 	struct docstore_version *v = keep(malloc(size));
 	u8 *part;
 
+	handled += size + draft.nprops * 256;
 	ds_builder_write(&builder, v, size, seq, prev);
 	check_copies(&draft, v, seq, prev, room);
 	if (room < size) {
@@ -473,13 +481,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (i = 0; !pattern[1] && i < PATTERN; i++)
 		pattern[i] = i * 7 + (i >> 8) + 1;
 	nnumbers = 0;
+	handled = 0;
 	id_len = 1 + take_below(&in, DOCSTORE_MAX_ID);
 	floor = take_number(&in) % DOCSTORE_MAX_VERSION;
 	for (i = 0; i < id_len; i++)
 		id[i] = i + take(&in, i < 2);
 	memset(&doc, 0, offsetof(struct document, props));
 
-	for (seq = 1; seq < VERSIONS && input_left(&in); seq++) {
+	for (seq = 1; seq < VERSIONS && input_left(&in) && handled < BYTES; seq++) {
 		memcpy(&draft, &doc, offsetof(struct document, props) +
 				     doc.nprops * sizeof(doc.props[0]));
 		now += take_number(&in) >> 8;

@@ -14,5 +14,6 @@ bool library_head_is(uint64_t version, uint64_t created, uint64_t changed, uint6
 		     uint32_t type, uint32_t nprops, const void *id, size_t id_len);
 bool library_property_is(uint32_t i, uint32_t name, uint32_t type, uint32_t set,
 			 const void *data, size_t len);
+bool library_finds(uint32_t i, uint32_t name);
 
 #endif /* _CORE_FUZZ_H */

@@ -26,7 +26,7 @@ bool library_property_is(uint32_t i, uint32_t name, uint32_t type, uint32_t set,
 	bool flag;
 
 	if (ds_doc_name(&doc, i) != name || value.type != type ||
-	    ds_doc_set_version(&doc, i) != set || ds_doc_find(&doc, name, &value) != (int)i)
+	    ds_doc_set_version(&doc, i) != set)
 		return false;
 	switch (type) {
 	case DOCSTORE_TYPE_NULL:
@@ -41,4 +41,11 @@ bool library_property_is(uint32_t i, uint32_t name, uint32_t type, uint32_t set,
 	default:
 		return value.str.len == len && !memcmp(value.str.data, data, len);
 	}
+}
+
+bool library_finds(uint32_t i, uint32_t name)
+{
+	struct ds_value value;
+
+	return ds_doc_find(&doc, name, &value) == (int)i;
 }

@@ -80,7 +80,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	MUST(docstore_map_partition_of(hash, partitions) < partitions);
 	MUST(docstore_map_partition_of(hash, partitions) ==
-	     (unsigned __int128)(hash >> 32) * partitions >> 32);
+	     (hash >> 32) * partitions >> 32);
 	MUST(docstore_map_tag(hash) == (hash >> 32 & 0xffff));
 
 	/* No number of buckets makes it fail, not even one that is illegal. */

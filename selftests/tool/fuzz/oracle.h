@@ -16,16 +16,23 @@ static inline const uint8_t *utf8_one(const uint8_t *p, const uint8_t *end, uint
 	if (p == end)
 		return NULL;
 	n = *p++;
-	if (n < 0x80)
-		more = 0, least = 0;
-	else if ((n & 0xe0) == 0xc0)
-		more = 1, least = 0x80, n &= 0x1f;
-	else if ((n & 0xf0) == 0xe0)
-		more = 2, least = 0x800, n &= 0x0f;
-	else if ((n & 0xf8) == 0xf0)
-		more = 3, least = 0x10000, n &= 0x07;
-	else
+	if (n < 0x80) {
+		more = 0;
+		least = 0;
+	} else if ((n & 0xe0) == 0xc0) {
+		more = 1;
+		least = 0x80;
+	} else if ((n & 0xf0) == 0xe0) {
+		more = 2;
+		least = 0x800;
+	} else if ((n & 0xf8) == 0xf0) {
+		more = 3;
+		least = 0x10000;
+	} else {
 		return NULL;
+	}
+	if (more)
+		n &= 0x3f >> more;
 	for (i = 0; i < more; i++, p++) {
 		if (p == end || (*p & 0xc0) != 0x80)
 			return NULL;

@@ -15,8 +15,11 @@ static struct ds_str take_str(struct input *in, size_t least, size_t most, uint8
 	if (len < least)
 		len = least;
 	copies[*ncopies] = take_copy(in, len < most ? len : most, &len);
-	if (len < least)	/* copies of nothing have room for one byte */
-		copies[*ncopies][0] = 'x', len = least;
+	if (len < least) {
+		/* A copy of nothing has room for one byte. */
+		copies[*ncopies][0] = 'x';
+		len = least;
+	}
 	return ds_mem(copies[(*ncopies)++], len);
 }
 
