@@ -280,13 +280,19 @@ static int ds_worker_thread(void *data)
 {
 	struct ds_worker *worker = data;
 	struct llist_node *list;
+	bool stop;
 
 	for (;;) {
 		/* Before the list is looked at, so that no wake-up is lost. */
 		set_current_state(TASK_IDLE);
+		/*
+		 * This too: nothing is handed over any more when a worker is told to
+		 * stop, but until then something may be.
+		 */
+		stop = kthread_should_stop();
 		list = llist_del_all(&worker->ready);
 		if (!list) {
-			if (kthread_should_stop())
+			if (stop)
 				break;
 			schedule();
 			continue;
