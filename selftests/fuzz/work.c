@@ -168,8 +168,11 @@ static void fz_try(const struct fz_program *tried, bool save)
 	fz_progress->edges = fz_kcov_edges();
 	if (!new)
 		return;
-	/* Without what it was not for: it will run again in many forms. */
-	if (save && !fz_options.blind)
+	/*
+	 * Without what it was not for, since it will run again in many forms; if
+	 * finding that out doesn't take longer than it saves.
+	 */
+	if (save && !fz_options.blind && fz_cost * p->ncalls < DS_SECOND / 2)
 		fz_minimise_calls(p, fz_reaches_it_too, NULL, p->ncalls);
 	fz_corpus_add(&fz_corpus, p);
 	fz_corpus.entries[fz_corpus.count - 1].cost = fz_cost;
@@ -204,7 +207,7 @@ static void fz_fuzz(struct ds_random *r)
 	while (ds_now() < end && !fz_progress->stop &&
 	       (!fz_options.programs ||
 		fz_progress->programs - begin < fz_options.programs)) {
-		if (!fz_options.blind && fz_corpus.count && ds_below(r, 8)) {
+		if (!fz_options.blind && fz_corpus.count && ds_below(r, 3)) {
 			const struct fz_entry *e = fz_choose(r);
 
 			fz_program_copy(&p, e->program);
