@@ -17,6 +17,7 @@
 
 static struct input in;
 static unsigned int lists;
+static uint64_t listed_from;
 
 /* --- the kernel ------------------------------------------------------------- */
 
@@ -197,9 +198,15 @@ int ds_sys_open(const char *device, bool write)
 
 int ds_sys_ioctl(int fd, unsigned long request, void *arg)
 {
+	const struct docstore_store_list *list = arg;
 	unsigned int how;
 
 	(void)fd;
+	/* Who is told to go on at the same place must not: it would be for ever. */
+	if (request == DOCSTORE_STORE_LIST) {
+		MUST(!list->cursor || list->cursor != listed_from);
+		listed_from = list->cursor;
+	}
 	/* No more bytes, no more answers: so that all comes to an end. */
 	if (!input_left(&in))
 		return -EIO;
@@ -372,6 +379,7 @@ static void call_stores(void)
 	size_t count;
 
 	lists = 0;
+	listed_from = 0;
 	if (!ds_list(NULL, &infos, sizeof(*infos), &count))
 		look(infos, count * sizeof(*infos));
 	free(infos);
