@@ -93,7 +93,7 @@ mutant read-room module/read.c \
 	'finding: read'
 mutant get-room module/submit.c \
 	's/len = min(op->value_len, delta->len);/len = op->value_len;/' \
-	'finding: submit|KASAN|usercopy'
+	'finding: submit|finding: the kernel says|KASAN|usercopy'
 mutant names-gap module/names.c \
 	's/u8 bytes\[ALIGN(.*\] = {};/u8 bytes[ALIGN(sizeof(record) + DOCSTORE_MAX_NAME, 8)]; memset(bytes, 0x77, sizeof(bytes));/' \
 	'finding: names: something lies between'
@@ -110,7 +110,7 @@ mutant reserved-element module/submit.c \
 	'finding: submit succeeded, and had to fail with EINVAL'
 mutant unknown-tail module/ioctl.c \
 	's/ret = copy_struct_from_user(buffer, op->size, user, size);/memset(buffer, 0, sizeof(buffer)); ret = copy_from_user(buffer, user, min_t(u32, size, op->size)) ? -EFAULT : 0;/' \
-	'finding: .* succeeded, and had to fail with E2BIG'
+	'finding: .*E2BIG'
 mutant id-length module/read.c \
 	's/if (len > DOCSTORE_MAX_ID)/if (len > DOCSTORE_MAX_ID + 1)/' \
 	'finding: read|KASAN|FORTIFY|stack'

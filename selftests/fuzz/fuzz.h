@@ -258,7 +258,7 @@ struct fz_memory {
 	__u8 *plain, *edge, *long_edge, *ro, *ro_alias, *fresh, *nowhere;
 	__u8 *copies;
 	size_t plain_used, copies_used;
-	unsigned int edges, ros, freshes;
+	unsigned int edges, long_edges, ros, freshes;
 	unsigned int npieces;
 	struct fz_piece pieces[FZ_PIECES];
 };

@@ -58,6 +58,7 @@ void fz_memory_begin(struct fz_memory *m)
 	m->plain_used = 0;
 	m->copies_used = 0;
 	m->edges = 0;
+	m->long_edges = 0;
 	m->ros = 0;
 	m->freshes = 0;
 }
@@ -67,7 +68,10 @@ static __u8 *fz_memory_edge(struct fz_memory *m, __u32 len)
 {
 	if (len <= FZ_EDGE_SIZE - FZ_GUARD && m->edges < FZ_EDGES)
 		return m->edge + m->edges++ * (FZ_EDGE_SIZE + FZ_PAGE) + FZ_EDGE_SIZE;
-	return len <= FZ_LONG_EDGE - FZ_GUARD ? m->long_edge + FZ_LONG_EDGE : NULL;
+	/* There is only one of these. */
+	if (len > FZ_LONG_EDGE - FZ_GUARD || m->long_edges++)
+		return NULL;
+	return m->long_edge + FZ_LONG_EDGE;
 }
 
 /* An address that is no good, or at which no memory of ours is. */

@@ -8,7 +8,8 @@
  * An operation, a descriptor, and the fields that are not what they are by
  * default: lengths, counts and sizes are right by themselves, all else is 0.
  * A value is a number; "bytes", with \xNN for what is not printable; LEN#SEED
- * for LEN other bytes; ~LEN for that much room; [structs; separated; so]; or
+ * for LEN other bytes; ~LEN for that much room; [structs; separated; so], where
+ * one that is all default is "."; or
  * "last" for what the last call of this kind has returned there. What points at
  * memory may say which memory it is: @edge, @fresh and so on (fz_place_names).
  * Before the fields, @PLACE is the place of the argument itself, "tail" means
@@ -90,6 +91,7 @@ static void fz_put_value(struct fz_out *o, const struct fz_program *p, const str
 static void fz_put_struct(struct fz_out *o, const struct fz_program *p, const struct fz_struct *s)
 {
 	const char *space = o->at[-1] == '[' ? "" : " ";
+	const char *begin = o->at;
 	unsigned int i;
 
 	for (i = 0; i < s->type->nfields; i++) {
@@ -99,6 +101,9 @@ static void fz_put_struct(struct fz_out *o, const struct fz_program *p, const st
 		fz_put_value(o, p, &s->v[i]);
 		space = " ";
 	}
+	/* An element of which nothing is said is an element. */
+	if (o->at == begin && (begin[-1] == '[' || begin[-1] == ';'))
+		fz_put(o, ".");
 }
 
 size_t fz_print(const struct fz_program *p, char *to, size_t room)
@@ -275,6 +280,7 @@ static bool fz_parse_struct(struct fz_in *in, struct fz_program *p, struct fz_st
 	unsigned int i;
 	size_t len;
 
+	fz_skip(in, '.');
 	while ((len = fz_word(in, &word))) {
 		for (i = 0; i < s->type->nfields; i++)
 			if (fz_is(word, len, s->type->fields[i].name))

@@ -95,13 +95,21 @@ static bool fz_run_watched(const struct fz_program *p)
 	return good;
 }
 
+/* What the program did that is printed in the end. */
+static void fz_keep_finding(void)
+{
+	memcpy(fz_progress->finding, fz_run.finding, sizeof(fz_progress->finding));
+}
+
 static bool fz_still_wrong(void *data, const struct fz_program *p)
 {
 	char line[300];
 
 	(void)data;
-	if (!fz_run_watched(p))
+	if (!fz_run_watched(p)) {
+		fz_keep_finding();
 		return true;
+	}
 	return fz_log_report(line, sizeof(line));
 }
 
@@ -114,7 +122,7 @@ static void __attribute__((noreturn)) fz_report(const struct fz_program *p)
 	static struct fz_program small;
 	unsigned int i;
 
-	memcpy(fz_progress->finding, fz_run.finding, sizeof(fz_progress->finding));
+	fz_keep_finding();
 	fz_progress->findings = 1;
 	fz_program_copy(&small, p);
 	for (i = 0; i < 20 && !fz_still_wrong(NULL, p); i++)
