@@ -65,6 +65,7 @@ clean:
 	$(MAKE) -C tools/docstore clean
 	$(MAKE) -C selftests/core clean
 	$(MAKE) -C selftests/tool clean
+	$(MAKE) -C selftests/fuzz clean
 	$(MAKE) -C tools/bench clean
 	rm -f selftests/*_test selftests/*_32 selftests/docstore_helper
 	rm -rf build
