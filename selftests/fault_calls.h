@@ -32,9 +32,9 @@ struct fault {
 
 	/* What there must be after a call. */
 	__u32 stores;
-	int references;
+	int references, references_before;
 	__u32 names;
-	__u64 bytes, name_bytes, piece;
+	__u64 bytes, name_bytes;
 
 	/* For the call at hand. */
 	struct ds_store extra;		/* a store for this call alone */
@@ -70,11 +70,25 @@ static int references(void)
 	return n;
 }
 
+/* Workers let go of a store a little later. */
+static int check_references(int expected)
+{
+	int tries;
+
+	for (tries = 1000; references() != expected; tries--) {
+		if (!tries)
+			return ds_broken("%d references to the module, not %d",
+					 references(), expected);
+		usleep(10000);
+	}
+	return 0;
+}
+
 static int check(struct fault *f)
 {
 	struct docstore_store_info info;
 	struct docstore_info all;
-	int ret, tries;
+	int ret;
 
 	ret = model_check(&f->model);
 	if (ret)
@@ -94,14 +108,7 @@ static int check(struct fault *f)
 				 info.bytes, f->bytes);
 	if (all.stores != f->stores)
 		return ds_broken("%u stores, not %u", all.stores, f->stores);
-	/* Workers let go of a store a little later. */
-	for (tries = 1000; references() != f->references; tries--) {
-		if (!tries)
-			return ds_broken("%d references to the module, not %d",
-					 references(), f->references);
-		usleep(10000);
-	}
-	return 0;
+	return check_references(f->references);
 }
 
 static int extra_begin(struct fault *f, __u32 partitions, __u64 max_bytes)
