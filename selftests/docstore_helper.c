@@ -109,13 +109,14 @@ static int race(int control, const char *name, unsigned int seconds)
 {
 	time_t end = time(NULL) + seconds;
 	pid_t readers[2];
+	int fd, ret, property;
 	unsigned int i;
-	int fd, ret;
 
 	ret = change(control, true, name, 0, 1);
 	fd = ret ? ret : ds_open(control, name, DS_RW);
 	if (fd < 0)
 		return fd;
+	property = ds_prop_id(fd, "n");
 	for (i = 0; i < ARRAY_SIZE(readers); i++) {
 		readers[i] = fork();
 		if (readers[i])
@@ -124,8 +125,8 @@ static int race(int control, const char *name, unsigned int seconds)
 			;
 		_exit(1);
 	}
-	while (!ret && time(NULL) < end)
-		ret = change(control, true, name, 0, 1);
+	for (i = 0; !ret && time(NULL) < end; i++)
+		ret = ds_do(fd, ds_set_s64("d0", property, i));
 	for (i = 0; i < ARRAY_SIZE(readers); i++) {
 		kill(readers[i], SIGKILL);
 		waitpid(readers[i], NULL, 0);
