@@ -542,36 +542,49 @@ static void ds_arena_close(struct ds_arena *arena)
 	arena->nclosed++;
 }
 
-/*
- * Make the blocks of a list usable again. No kernel reader has them: the grace
- * period is over. Readers of the mapping that may have them began in an era not
- * later than the list's, and throw away what they read once the era is two
- * further.
+/**
+ * ds_arena_pass_era() - before changing what readers of the mapping may rely on
+ * @arena: the arena
+ * @era: the era, or a later one, in which the last of these readers began
+ *
+ * They throw away what they read once the era is two further.
  *
  *	owner					reader of the mapping
  *	-----					---------------------
  *						e = load_acquire(era)
  *	unlink the block			find the block
- *	close: list.era = era
- *	store_release(era, list.era + 2)	copy it
+ *	note the era
+ *	store_release(era, noted + 2)		copy it
  *	smp_wmb()				fence
  *	write to the block			if load(era) - e > 1: again
  *
  * A reader that copied anything of the new contents sees, behind its fence, the
- * era that was stored before them. A reader that begins with era list.era + 1
+ * era that was stored before them. A reader that begins with the noted era + 1
  * or later synchronizes with the store with release and cannot find the block.
+ *
+ * Context: the owner.
+ */
+void ds_arena_pass_era(struct ds_arena *arena, u64 era)
+{
+	struct docstore_map_partition *map = arena->map;
+
+	if (map->era >= era + 2)
+		return;
+	/* Pairs with the acquire load that begins a mapped read. */
+	smp_store_release(&map->era, era + 2);
+	/* Before what the caller is going to write; see above. */
+	smp_wmb();
+}
+
+/*
+ * Make the blocks of a list usable again. No kernel reader has them, since the
+ * grace period is over, and readers of the mapping notice.
  */
 static void ds_arena_reuse(struct ds_arena *arena, struct ds_retired *list)
 {
-	struct docstore_map_partition *map = arena->map;
 	u32 ref = list->head;
 
-	if (map->era < list->era + 2) {
-		/* Pairs with the acquire load that begins a mapped read. */
-		smp_store_release(&map->era, list->era + 2);
-		/* Before what will be written to the blocks; see above. */
-		smp_wmb();
-	}
+	ds_arena_pass_era(arena, list->era);
 	WRITE_ONCE(arena->retired_bytes, arena->retired_bytes - list->bytes);
 	while (ref) {
 		u32 next = *ds_arena_link(arena, ref);

@@ -201,6 +201,7 @@ void ds_arena_free(struct ds_arena *arena, u32 ref);
 void ds_arena_retire(struct ds_arena *arena, u32 ref);
 u32 *ds_arena_link(struct ds_arena *arena, u32 ref);
 
+void ds_arena_pass_era(struct ds_arena *arena, u64 era);
 bool ds_arena_reclaim(struct ds_arena *arena);
 void ds_arena_settle(struct ds_arena *arena, bool hurry);
 bool ds_arena_waiting(const struct ds_arena *arena);

@@ -424,7 +424,8 @@ static void ds_partition_bury(struct ds_partition *p, u32 ref)
 /*
  * Deleted documents keep their slot, with a tombstone, until no reader can be
  * left that looks for what was there before: such a reader must find the slot
- * to get at the predecessor.
+ * to get at the predecessor. One that reads several documents as of one commit may
+ * come to this one late.
  */
 static bool ds_partition_bury_some(struct ds_partition *p, u32 work)
 {
@@ -435,10 +436,13 @@ static bool ds_partition_bury_some(struct ds_partition *p, u32 work)
 			return false;
 		*dying = p->buried;
 		dying->cookie = start_poll_synchronize_rcu();
+		dying->era = p->map->era;
 		p->buried = (struct ds_tombstones){};
 	}
 	if (!poll_state_synchronize_rcu(dying->cookie))
 		return false;
+	/* Readers of the mapping that look for what was there are to notice. */
+	ds_arena_pass_era(&p->arena, dying->era);
 	while (dying->head && work--) {
 		u32 ref = dying->head;
 

@@ -100,11 +100,13 @@ struct ds_partition_stats {
  * @head: ref of the first tombstone, linked by ds_arena_link()
  * @tail: ref of the last
  * @cookie: the RCU grace period to wait for, once the list is closed
+ * @era: the partition's era when the list was closed
  */
 struct ds_tombstones {
 	u32 head;
 	u32 tail;
 	unsigned long cookie;
+	u64 era;
 };
 
 /**

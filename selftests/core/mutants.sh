@@ -50,8 +50,11 @@ mutant grace-tombstones partition.c \
 	's/if (!poll_state_synchronize_rcu(dying->cookie))/if (!dying)/' \
 	plain "partition thread.readers"
 mutant era-unchanged arena.c \
-	's/smp_store_release(&map->era, list->era + 2)/(void)map/' \
+	's/smp_store_release(&map->era, era + 2)/(void)map/' \
 	plain "arena thread.mapped_readers"
+mutant slot-in-same-era partition.c \
+	's/ds_arena_pass_era(&p->arena, dying->era)/(void)dying/' \
+	plain "partition"
 mutant retire-is-free partition.c \
 	's/ds_arena_retire(&p->arena, old_ref)/ds_arena_free(\&p->arena, old_ref)/' \
 	asan "partition random thread.readers"

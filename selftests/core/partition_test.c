@@ -512,6 +512,33 @@ static void tombstone_waits(void)
 }
 
 /*
+ * A reader of the mapping that looks for several documents as of one commit holds
+ * up nothing, so it must notice when the slot of one that was there is gone.
+ */
+static void tombstone_era(void)
+{
+	struct store *s = store_create(4);
+	struct batch *b;
+	u64 era;
+
+	put(s, "a", 7);
+	store_quiesce(s);
+	era = s->map->era;
+	b = batch_create(s, false);
+	op_delete(b, "a");
+	store_run(s, b);
+	store_maintain(s, 1, false);
+	CHECK_EQ(s->p.index.slots, 1);
+	shim_rcu_elapse();
+	store_maintain(s, 1, false);
+	CHECK_EQ(s->p.index.slots, 0);
+	CHECK(s->map->era >= era + 2);
+	store_quiesce(s);
+	store_validate(s);
+	store_destroy(s);
+}
+
+/*
  * A reader that begins in the middle of a commit sees what was before, and keeps
  * it, though grace periods end that began before it did.
  */
@@ -906,6 +933,7 @@ const struct test partition_tests[] = {
 	TEST(born_dead),
 	TEST(tombstones),
 	TEST(tombstone_waits),
+	TEST(tombstone_era),
 	TEST(reader_in_commit),
 	TEST(bytes_come_back),
 	TEST(no_memory),

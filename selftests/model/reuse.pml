@@ -21,7 +21,7 @@
  * - All steps happen in one order that everybody sees. What processors and
  *   compilers may turn round is for litmus/ to check, pair by pair. Where it
  *   matters most it is here too: BREAK_LATE_ERA and BREAK_EARLY_CHECK are what
- *   would happen without the smp_wmb() of ds_arena_reuse() or the fence of a
+ *   would happen without the smp_wmb() of ds_arena_pass_era() or the fence of a
  *   reader.
  * - The index is one slot for each document; index.pml has the rest of it, and
  *   tombstone.pml deletion.

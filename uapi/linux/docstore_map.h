@@ -115,12 +115,14 @@ struct docstore_bucket {
  * @visible_seq: number of the last commit that readers may see. Stored with
  *	release once for each commit; pairs with the load with acquire that
  *	begins every read, and orders all that the commit linked
- * @era: grows before memory of retired versions is used again. A reader that
- *	holds no RCU read lock loads it with acquire before it begins, and throws
- *	away what it has copied if it has grown by more than one at the end
+ * @era: grows before memory of retired versions is used again, and before the slots
+ *	of deleted documents are. A reader that holds no RCU read lock loads it with
+ *	acquire before it begins, @visible_seq included, and throws away what it has
+ *	found and copied if it has grown by more than one at the end
  * @buckets: number of buckets of the index
  * @moves: odd while slots move from one bucket to another
- * @limit: where the arena ends; a reader follows no offset beyond
+ * @limit: where the arena ends; a reader follows no offset beyond, and loads this
+ *	behind the offset that it compares with it
  * @__reserved: 0
  * @dir: directory blocks of the index
  *
