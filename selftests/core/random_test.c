@@ -418,7 +418,7 @@ static bool model_draft(struct model *m, const struct ds_change *change, struct 
 				results[n] = draft_apply(draft, &more->deltas[i], doc, m->s->now);
 				ok = !results[n];
 			}
-		if (ok && document_size(&draft->doc) > DOCSTORE_MAX_DOCUMENT) {
+		if (ok && draft->altered && document_size(&draft->doc) > DOCSTORE_MAX_DOCUMENT) {
 			ok = false;
 			for (i = 0; i < n; i++)
 				results[i] = -EFBIG;
