@@ -128,8 +128,11 @@ static int ds_names_add(struct ds_store *store, const struct ds_name_key *key, u
 	if (err)
 		goto out_uncharge;
 	err = rhashtable_insert_fast(&names->by_name, &name->node, ds_names_params);
-	if (err)
+	if (err) {
+		/* EBUSY too: it found no memory to grow. */
+		err = -ENOMEM;
 		goto out_erase;
+	}
 	*id = name->id;
 	/* Pairs with the acquire load in ds_names_valid(). */
 	smp_store_release(&names->count, name->id);

@@ -276,15 +276,16 @@ static int ds_request_round(struct ds_request *request, bool again, unsigned lon
 }
 
 /*
- * Bring what the parts that found no memory need. Return 0 if it is worth trying
- * again: with more memory, or when some that was retired has become usable.
+ * Bring what the parts that found no memory need. Return true if it is worth trying
+ * again: with more memory, or when some that was retired has become usable. Why there
+ * was not enough goes to @err.
  */
-static int ds_request_relieve(struct ds_request *request)
+static bool ds_request_relieve(struct ds_request *request, int *err)
 {
 	bool wait = false, hope = false;
 	u32 i;
-	int err = 0;
 
+	*err = 0;
 	for (i = 0; i < request->nparts; i++) {
 		struct ds_part *part = &request->parts[i];
 		int one;
@@ -292,17 +293,18 @@ static int ds_request_relieve(struct ds_request *request)
 		if (!part->batch.nomem)
 			continue;
 		one = ds_memory_top_up(part->owned, part->bytes, true);
-		if (!one)
+		if (!one) {
 			hope = true;
-		else if (READ_ONCE(part->owned->partition.waiting))
+			continue;
+		}
+		*err = one;
+		if (READ_ONCE(part->owned->partition.waiting))
 			wait = true;
-		else
-			err = one;
 	}
 	/* Its owner has begun the grace period for all that it has retired. */
 	if (wait)
 		synchronize_rcu();
-	return wait || hope ? 0 : err;
+	return wait || hope;
 }
 
 static bool ds_request_nomem(const struct ds_request *request)
@@ -354,7 +356,7 @@ static unsigned long ds_request_left(unsigned long begin, u32 timeout_ms)
 int ds_request_run(struct ds_request *request, u32 timeout_ms)
 {
 	unsigned long begin = jiffies;
-	int tries, err;
+	int tries, err, why = 0;
 	u32 i;
 
 	for (i = 0; i < request->nparts; i++)
@@ -368,12 +370,11 @@ int ds_request_run(struct ds_request *request, u32 timeout_ms)
 			return 0;
 		if (tries == DS_REQUEST_TRIES)
 			break;
-		err = ds_request_relieve(request);
-		if (err)
+		if (!ds_request_relieve(request, &why))
 			break;
 	}
 	for (i = 0; i < request->nparts; i++)
 		if (request->parts[i].batch.nomem)
-			ds_part_set_results(&request->parts[i], err ?: -ENOSPC);
+			ds_part_set_results(&request->parts[i], why ?: -ENOSPC);
 	return 0;
 }
