@@ -35,6 +35,8 @@ while [ $# != 0 ]; do
 	esac
 done
 
+make -s -C "$here" || exit 1
+
 # copy FILE SED: all sources with one file changed. What is as it was the last time
 # keeps its time, and is not compiled again.
 copy() {
