@@ -35,6 +35,7 @@ while [ $# != 0 ]; do
 	esac
 done
 
+need_program rsync rsync 'to copy the sources'
 make -s -C "$here" || exit 1
 
 # copy FILE SED: all sources with one file changed. What is as it was the last time
