@@ -91,16 +91,20 @@ static bool fz_unknown_stores(const struct fz_run *run)
 	return !fz_foresee(run) || run->nstores == FZ_STORES;
 }
 
-void fz_before_open(struct fz_run *run)
+/* What is asked for by a name has to have one that is legal and known. */
+static void fz_expect_store(struct fz_run *run, const __u8 *name)
 {
-	const struct docstore_store_open *arg = ARG(docstore_store_open);
-
-	if (!fz_name_legal(arg->name))
+	if (!fz_name_legal(name))
 		fz_error_add(&run->must, EINVAL);
 	else if (fz_unknown_stores(run))
 		fz_error_add(&run->may, ENOENT);
-	else if (!fz_run_store(run, arg->name))
+	else if (!fz_run_store(run, name))
 		fz_error_add(&run->must, ENOENT);
+}
+
+void fz_before_open(struct fz_run *run)
+{
+	fz_expect_store(run, ARG(docstore_store_open)->name);
 }
 
 void fz_after_open(struct fz_run *run, int ret)
@@ -126,14 +130,7 @@ void fz_after_open(struct fz_run *run, int ret)
 
 void fz_before_remove(struct fz_run *run)
 {
-	const struct docstore_store_remove *arg = ARG(docstore_store_remove);
-
-	if (!fz_name_legal(arg->name))
-		fz_error_add(&run->must, EINVAL);
-	else if (fz_unknown_stores(run))
-		fz_error_add(&run->may, ENOENT);
-	else if (!fz_run_store(run, arg->name))
-		fz_error_add(&run->must, ENOENT);
+	fz_expect_store(run, ARG(docstore_store_remove)->name);
 }
 
 void fz_after_remove(struct fz_run *run, int ret)
