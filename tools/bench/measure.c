@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Carrying out a plan: many short runs, and in each round one of every system,
+ * so that what disturbs the machine for a while disturbs all of them alike. The
+ * ratio of two systems is taken within each round, and then the median of these.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent.h"
+#include "measure.h"
+#include "report.h"
+#include "stats.h"
+
+#define MAX_RUNS	1000
+
+enum metric {
+	NS_PER_OP,
+	OPS_PER_S,
+	RETRIES,
+	FALLBACKS,
+	WRITER_NS_PER_OP,
+	RATIO,
+	METRICS,
+};
+
+static const struct {
+	const char *name;
+	const char *unit;
+} metrics[METRICS] = {
+	[NS_PER_OP] = { "ns_per_op", "ns" },
+	[OPS_PER_S] = { "ops_per_s", "1/s" },
+	[RETRIES] = { "retries", "1/op" },
+	[FALLBACKS] = { "fallbacks", "1/op" },
+	[WRITER_NS_PER_OP] = { "writer_ns_per_op", "ns" },
+	[RATIO] = { "ratio_to_baseline", "1" },
+};
+
+struct subject {
+	const struct bench_system *system;
+	struct agent agent, control;
+	bool usable;
+	double values[METRICS][MAX_RUNS];
+	unsigned int counts[METRICS];
+};
+
+struct measurement {
+	const struct plan *plan;
+	FILE *out;
+	struct subject *subjects;
+	unsigned int cell, cells;
+	unsigned int agents;
+	int failures;
+};
+
+volatile sig_atomic_t interrupted;
+
+static void stop_subject(struct subject *s)
+{
+	s->usable = false;
+	agent_stop(&s->agent);
+	agent_stop(&s->control);
+}
+
+static void fail(struct measurement *m, struct subject *s,
+		 const struct workload *workload, const char *reason)
+{
+	if (interrupted)
+		return;
+	fprintf(stderr, "bench: FAIL %s%s%s: %s\n", s->system->name,
+		workload ? " " : "", workload ? workload->name : "", reason);
+	report_skip(m->out, s->system, workload, "failure", reason);
+	m->failures++;
+	stop_subject(s);
+}
+
+static bool start_agent(struct measurement *m, struct subject *s, struct agent *agent)
+{
+	int ret = agent_start(agent, m->plan, s->system, m->agents++);
+
+	if (ret) {
+		fail(m, s, NULL, ret == -ECHILD ? "it died while loading" : strerror(-ret));
+		return false;
+	}
+	if (agent->shared->state == AGENT_LOADED)
+		return true;
+	if (agent->shared->state == AGENT_FAILED) {
+		fail(m, s, NULL, agent->shared->reason);
+		return false;
+	}
+	fprintf(stderr, "bench: SKIP %s: %s\n", s->system->name, agent->shared->reason);
+	report_skip(m->out, s->system, NULL, "skip", agent->shared->reason);
+	stop_subject(s);
+	return false;
+}
+
+static bool has(const struct numbers *numbers, uint32_t n)
+{
+	unsigned int i;
+
+	for (i = 0; i < numbers->count; i++)
+		if (numbers->of[i] == n)
+			return true;
+	return false;
+}
+
+static void start_subject(struct measurement *m, struct subject *s)
+{
+	struct agent_shared *shared;
+
+	fprintf(stderr, "bench: loading %s\n", s->system->name);
+	if (!start_agent(m, s, &s->agent))
+		return;
+	shared = s->agent.shared;
+	if (m->plan->load)
+		report_load(m->out, m->plan, s->system, shared->batch_ns,
+			    shared->batches, shared->memory);
+	s->usable = true;
+	if (has(&m->plan->writers, WRITER_CONTROL) &&
+	    !(s->system->flags & BENCH_CONTROL))
+		start_agent(m, s, &s->control);
+}
+
+static const char *refused(const struct subject *s, const struct cell *cell)
+{
+	if (cell->processes > 1 && !(s->system->flags & BENCH_PROCESSES))
+		return "of one process only";
+	if (cell->writer != WRITER_NONE && (s->system->flags & BENCH_CONTROL))
+		return "nothing to write to";
+	return workload_refused(cell->workload, s->system);
+}
+
+static void order(struct worker_shared *w, const struct worker_order *what, int cpu)
+{
+	w->order = *what;
+	w->order.cpu = cpu;
+	atomic_store(&w->stop, false);
+	memset(&w->result, 0, sizeof(w->result));
+	sem_post(&w->go);
+}
+
+/* The workers of one run; the writer, if there is one, is the last. */
+struct crew {
+	struct agent *agent[PLAN_MAX * PLAN_MAX + 1];
+	struct worker_shared *worker[PLAN_MAX * PLAN_MAX + 1];
+	unsigned int readers, count;
+};
+
+static void gather(const struct measurement *m, struct subject *s,
+		   const struct cell *cell, struct crew *crew)
+{
+	unsigned int p, t, writer = m->plan->readers;
+
+	memset(crew, 0, sizeof(*crew));
+	for (p = 0; p < cell->processes; p++) {
+		for (t = 0; t < cell->threads; t++) {
+			crew->agent[crew->count] = &s->agent;
+			crew->worker[crew->count++] =
+				&s->agent.shared->workers[p * m->plan->max_threads + t];
+		}
+	}
+	crew->readers = crew->count;
+	if (cell->writer == WRITER_NONE)
+		return;
+	crew->agent[crew->count] = cell->writer == WRITER_SAME ? &s->agent : &s->control;
+	crew->worker[crew->count] = &crew->agent[crew->count]->shared->workers[writer];
+	crew->count++;
+}
+
+static int await(struct crew *crew, unsigned int i, sem_t *sem)
+{
+	if (interrupted)
+		return -EINTR;
+	return agent_wait(crew->agent[i], sem, 120);
+}
+
+static int run(const struct measurement *m, const struct cell *cell, struct crew *crew)
+{
+	struct worker_order read = {
+		.workload = cell->workload,
+		.distribution = cell->distribution,
+		.batch = cell->batch,
+		.warm_ms = m->plan->run_ms / 5 + 1,
+		.run_ms = m->plan->run_ms,
+	};
+	struct worker_order write = {
+		.workload = writer_workload,
+		.distribution = UNIFORM,
+		.batch = m->plan->writer_batch,
+	};
+	unsigned int i;
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	int ret;
+
+	if (!has(&m->plan->distributions, UNIFORM))
+		write.distribution = ZIPF;
+	for (i = 0; i < crew->count; i++)
+		order(crew->worker[i], i < crew->readers ? &read : &write,
+		      (int)(i % cpus));
+	for (i = 0; i < crew->count; i++) {
+		ret = await(crew, i, &crew->worker[i]->ready);
+		if (ret)
+			return ret;
+	}
+	/* The writer first. */
+	for (i = crew->count; i--;)
+		sem_post(&crew->worker[i]->start);
+	for (i = 0; i < crew->count; i++) {
+		if (i == crew->readers)
+			atomic_store(&crew->worker[i]->stop, true);
+		ret = await(crew, i, &crew->worker[i]->done);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+static void add(struct subject *s, enum metric metric, double value)
+{
+	s->values[metric][s->counts[metric]++] = value;
+}
+
+static void collect(struct subject *s, const struct crew *crew)
+{
+	double ns_per_op = 0, rate = 0, ops = 0, retries = 0, fallbacks = 0;
+	unsigned int i;
+
+	for (i = 0; i < crew->readers; i++) {
+		const struct worker_result *r = &crew->worker[i]->result;
+
+		ns_per_op += (double)r->ns / (double)r->ops / crew->readers;
+		rate += (double)r->ops * 1e9 / (double)r->ns;
+		ops += (double)r->ops;
+		retries += (double)r->counters.retries;
+		fallbacks += (double)r->counters.fallbacks;
+	}
+	add(s, NS_PER_OP, ns_per_op);
+	add(s, OPS_PER_S, rate);
+	if (s->system->counters) {
+		add(s, RETRIES, retries / ops);
+		add(s, FALLBACKS, fallbacks / ops);
+	}
+	if (crew->count > crew->readers) {
+		const struct worker_result *r = &crew->worker[crew->readers]->result;
+
+		add(s, WRITER_NS_PER_OP, (double)r->ns / (double)r->ops);
+	}
+}
+
+static void run_subject(struct measurement *m, struct subject *s,
+			const struct cell *cell)
+{
+	struct crew crew;
+	unsigned int i;
+	int ret;
+
+	gather(m, s, cell, &crew);
+	ret = run(m, cell, &crew);
+	if (ret) {
+		fail(m, s, cell->workload,
+		     ret == -ECHILD ? "it died" : strerror(-ret));
+		return;
+	}
+	for (i = 0; i < crew.count; i++) {
+		if (crew.worker[i]->result.error) {
+			fail(m, s, cell->workload, crew.worker[i]->result.what);
+			return;
+		}
+	}
+	collect(s, &crew);
+}
+
+/* The baseline's result of the same round, which was just measured. */
+static void add_ratios(struct measurement *m, unsigned int round)
+{
+	struct subject *base = NULL;
+	unsigned int i;
+
+	for (i = 0; i < m->plan->system_count; i++)
+		if (m->plan->baseline &&
+		    !strcmp(m->subjects[i].system->name, m->plan->baseline))
+			base = &m->subjects[i];
+	if (!base || base->counts[NS_PER_OP] <= round)
+		return;
+	for (i = 0; i < m->plan->system_count; i++) {
+		struct subject *s = &m->subjects[i];
+
+		if (s->counts[NS_PER_OP] > round)
+			add(s, RATIO, s->values[NS_PER_OP][round] /
+				      base->values[NS_PER_OP][round]);
+	}
+}
+
+static void show_progress(struct measurement *m, const struct cell *cell)
+{
+	fprintf(stderr, "bench: %u of %u: %s %s, %u x %u threads, batch %u, writer %s\n",
+		++m->cell, m->cells, cell->workload->name,
+		distribution_names[cell->distribution], cell->processes,
+		cell->threads, cell->batch, writer_names[cell->writer]);
+}
+
+static void report_cell(struct measurement *m, const struct cell *cell)
+{
+	unsigned int i, metric;
+
+	for (i = 0; i < m->plan->system_count; i++) {
+		struct subject *s = &m->subjects[i];
+
+		/* What has failed wins nothing. */
+		for (metric = 0; s->usable && metric < METRICS; metric++)
+			report_result(m->out, m->plan, s->system, cell,
+				      metrics[metric].name, metrics[metric].unit,
+				      s->values[metric], s->counts[metric]);
+	}
+	fflush(m->out);
+}
+
+static int measure_cell(const struct cell *cell, void *data)
+{
+	struct measurement *m = data;
+	unsigned int count = m->plan->system_count, i, round;
+
+	show_progress(m, cell);
+	for (i = 0; i < count; i++) {
+		struct subject *s = &m->subjects[i];
+		const char *reason = s->usable ? refused(s, cell) : NULL;
+
+		memset(s->counts, 0, sizeof(s->counts));
+		if (reason)
+			report_skip(m->out, s->system, cell->workload, "skip", reason);
+	}
+	for (round = 0; round < m->plan->runs && !interrupted; round++) {
+		for (i = 0; i < count && !interrupted; i++) {
+			struct subject *s = &m->subjects[(i + round) % count];
+
+			if (s->usable && !refused(s, cell))
+				run_subject(m, s, cell);
+		}
+		add_ratios(m, round);
+	}
+	if (interrupted)
+		return -EINTR;
+	report_cell(m, cell);
+	return 0;
+}
+
+int measure(const struct plan *plan, FILE *out)
+{
+	struct measurement m = {
+		.plan = plan,
+		.out = out,
+		.cells = plan_cell_count(plan),
+	};
+	unsigned int i;
+	int ret;
+
+	m.subjects = calloc(plan->system_count, sizeof(*m.subjects));
+	if (!m.subjects)
+		return -ENOMEM;
+	for (i = 0; i < plan->system_count && !interrupted; i++) {
+		m.subjects[i].system = plan->systems[i];
+		start_subject(&m, &m.subjects[i]);
+	}
+	ret = interrupted ? -EINTR : plan_cells(plan, measure_cell, &m);
+	for (i = 0; i < plan->system_count; i++)
+		stop_subject(&m.subjects[i]);
+	free(m.subjects);
+	return ret ? ret : m.failures;
+}

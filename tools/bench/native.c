@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The engine in user space; see native.h.
+ *
+ * What the module does around it is done here as simply as can be: memory is
+ * brought before a commit, and there are no readers but those of the mapping, so
+ * that grace periods take no time.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <linux/kernel.h>
+#include <linux/rcupdate.h>
+#include <linux/string.h>
+
+#include "partition.h"
+#include "native.h"
+#include "shim.h"
+
+/* Free pages that there are before a commit, beyond what it needs. */
+#define NATIVE_LOW	64
+
+/**
+ * struct native_owned - a partition and what a commit to it needs
+ * @p: the partition
+ * @chunks: the arena's table
+ * @brought: how many chunks it was given
+ * @max_chunks: how many it may have
+ * @arena: where its arena is mapped
+ * @builder: where versions are built
+ * @changes: the documents of a batch
+ * @deltas: its operations
+ */
+struct native_owned {
+	struct ds_partition p;
+	struct ds_chunk **chunks;
+	u32 brought;
+	u32 max_chunks;
+	char *arena;
+	struct ds_builder builder;
+	struct ds_change changes[NATIVE_BATCH];
+	struct ds_delta deltas[NATIVE_BATCH];
+};
+
+/**
+ * struct native - a store
+ * @base: the mapping
+ * @size: its bytes
+ * @pages: what it is made of
+ * @partitions: number of partitions
+ * @owned: the partitions
+ */
+struct native {
+	char *base;
+	size_t size;
+	enum native_pages pages;
+	unsigned int partitions;
+	struct native_owned *owned[];
+};
+
+static struct docstore_map_store *native_head(const struct native *n)
+{
+	return (void *)n->base;
+}
+
+/*
+ * Shared memory at a multiple of 2 MiB. Huge pages come from the pool of the
+ * system, if it has enough, or else on demand, if shared memory may have them.
+ */
+static char *native_map(struct native *n)
+{
+	size_t size = n->size + DOCSTORE_MAP_CHUNK_SIZE;
+	char *base;
+	int fd = -1;
+
+	if (n->pages == NATIVE_HUGE) {
+		base = mmap(NULL, n->size, PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+		if (base != MAP_FAILED)
+			return base;
+	}
+	fd = memfd_create("docstore-native", MFD_CLOEXEC);
+	if (fd < 0 || ftruncate(fd, n->size))
+		goto fail;
+	base = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (base == MAP_FAILED)
+		goto fail;
+	base = (char *)ALIGN((unsigned long)base, DOCSTORE_MAP_CHUNK_SIZE);
+	base = mmap(base, n->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
+	if (base == MAP_FAILED)
+		goto fail;
+	close(fd);
+	if (n->pages == NATIVE_HUGE && madvise(base, n->size, MADV_HUGEPAGE))
+		n->pages = NATIVE_SMALL;
+	return base;
+fail:
+	if (fd >= 0)
+		close(fd);
+	return NULL;
+}
+
+/* As the module lays it out. */
+static void native_lay_out(struct native *n, u64 arena_bytes)
+{
+	struct docstore_map_store *head = native_head(n);
+
+	memcpy(head->magic, DOCSTORE_MAP_MAGIC, DOCSTORE_MAP_MAGIC_SIZE);
+	head->layout = DOCSTORE_MAP_LAYOUT;
+	head->partitions = n->partitions;
+	head->key[0] = 0x0706050403020100ULL;
+	head->key[1] = 0x0f0e0d0c0b0a0908ULL;
+	head->size = n->size;
+	head->partitions_offset = DS_PAGE_SIZE;
+	head->partition_stride = DS_PAGE_SIZE;
+	head->names_offset = (1 + n->partitions) * (u64)DS_PAGE_SIZE;
+	head->arenas_offset = ALIGN(head->names_offset, DOCSTORE_MAP_CHUNK_SIZE);
+	head->arena_stride = arena_bytes;
+}
+
+static struct native_owned *native_owned_create(struct native *n, u32 number)
+{
+	struct docstore_map_store *head = native_head(n);
+	struct native_owned *owned = calloc(1, sizeof(*owned));
+
+	if (!owned)
+		return NULL;
+	owned->max_chunks = head->arena_stride >> DOCSTORE_MAP_CHUNK_SHIFT;
+	owned->arena = n->base + head->arenas_offset + number * head->arena_stride;
+	owned->chunks = calloc(owned->max_chunks, sizeof(*owned->chunks));
+	if (!owned->chunks) {
+		free(owned);
+		return NULL;
+	}
+	ds_partition_init(&owned->p, (void *)(n->base + head->partitions_offset +
+					      number * head->partition_stride),
+			  owned->chunks, owned->max_chunks, head->key);
+	return owned;
+}
+
+struct native *native_create(unsigned int partitions, uint64_t arena_bytes,
+			     enum native_pages pages)
+{
+	struct native *n = calloc(1, sizeof(*n) + partitions * sizeof(n->owned[0]));
+	unsigned int i;
+
+	if (!n)
+		return NULL;
+	ds_arena_setup();
+	arena_bytes = ALIGN(arena_bytes, DOCSTORE_MAP_CHUNK_SIZE);
+	n->pages = pages;
+	n->partitions = partitions;
+	n->size = ALIGN((1 + partitions) * (u64)DS_PAGE_SIZE, DOCSTORE_MAP_CHUNK_SIZE) +
+		  partitions * arena_bytes;
+	n->base = native_map(n);
+	if (!n->base) {
+		free(n);
+		return NULL;
+	}
+	native_lay_out(n, arena_bytes);
+	for (i = 0; i < partitions; i++) {
+		n->owned[i] = native_owned_create(n, i);
+		if (!n->owned[i]) {
+			native_destroy(n);
+			return NULL;
+		}
+	}
+	return n;
+}
+
+void native_destroy(struct native *n)
+{
+	struct ds_chunk *chunk;
+	unsigned int i;
+
+	for (i = 0; i < n->partitions && n->owned[i]; i++) {
+		while ((chunk = ds_arena_dismantle(&n->owned[i]->p.arena)))
+			free(chunk);
+		free(n->owned[i]->chunks);
+		free(n->owned[i]);
+	}
+	munmap(n->base, n->size);
+	free(n);
+}
+
+const void *native_base(const struct native *n)
+{
+	return n->base;
+}
+
+size_t native_size(const struct native *n)
+{
+	return n->size;
+}
+
+enum native_pages native_pages(const struct native *n)
+{
+	return n->pages;
+}
+
+unsigned int native_partition(const struct native *n, const void *id, uint32_t len)
+{
+	return docstore_map_partition_of(docstore_map_hash(native_head(n)->key, id, len),
+					 n->partitions);
+}
+
+/* Bring what a commit may need; chunks that were given back stay where they are. */
+static void native_top_up(struct native_owned *owned, u64 bytes)
+{
+	struct ds_arena *arena = &owned->p.arena;
+	u64 pages = DIV_ROUND_UP_ULL(bytes + (bytes >> 3), DS_PAGE_SIZE) + NATIVE_LOW;
+	struct ds_chunk *chunk;
+
+	while (arena->free_pages + (u64)atomic_read(&arena->ndonated) * DS_CHUNK_PAGES < pages) {
+		u32 index = owned->brought;
+
+		chunk = ds_arena_unwanted(arena);
+		if (chunk) {
+			index = chunk->index;
+			memset(chunk, 0, sizeof(*chunk));
+		} else {
+			if (index == owned->max_chunks)
+				return;
+			chunk = calloc(1, sizeof(*chunk));
+			if (!chunk)
+				return;
+			owned->brought++;
+		}
+		ds_chunk_init(chunk, index, owned->arena +
+			      ((size_t)index << DOCSTORE_MAP_CHUNK_SHIFT), NULL);
+		ds_arena_donate(arena, chunk);
+	}
+}
+
+/* One batch as one commit, and what comes after it. */
+static void native_commit(struct native_owned *owned, u32 count)
+{
+	struct ds_batch batch = { .first = &owned->changes[0] };
+	/* Any time will do: to ask for it is not the engine's cost. */
+	u64 now = 1700000000000000000ULL + owned->p.stats.commits;
+	u32 i;
+
+	for (i = 0; i + 1 < count; i++)
+		owned->changes[i].next = &owned->changes[i + 1];
+	owned->changes[i].next = NULL;
+	ds_partition_own(&owned->p);
+	ds_partition_begin(&owned->p, &owned->builder);
+	ds_partition_apply(&owned->p, &batch, now);
+	ds_partition_publish(&owned->p);
+	ds_partition_settle(&owned->p, &batch, now);
+	shim_rcu_elapse();
+	ds_partition_maintain(&owned->p, count, false);
+	ds_partition_disown(&owned->p);
+}
+
+static void native_change(struct native *n, struct native_owned *owned, u32 i,
+			  const void *id, u32 len, u8 code)
+{
+	owned->deltas[i] = (struct ds_delta){ .code = code };
+	owned->changes[i] = (struct ds_change){
+		.hash = docstore_map_hash(native_head(n)->key, id, len),
+		.id = id,
+		.id_len = len,
+		.deltas = &owned->deltas[i],
+		.count = 1,
+	};
+}
+
+unsigned int native_put(struct native *n, unsigned int partition,
+			const struct native_value *values, unsigned int count)
+{
+	struct native_owned *owned = n->owned[partition];
+	unsigned int failed = 0, i;
+	u64 bytes = 0;
+
+	for (i = 0; i < count; i++) {
+		native_change(n, owned, i, values[i].id, values[i].id_len, DOCSTORE_OP_SET);
+		owned->deltas[i].type = DOCSTORE_TYPE_BYTES;
+		owned->deltas[i].property = NATIVE_PROPERTY;
+		owned->deltas[i].data = (void *)values[i].value;
+		owned->deltas[i].len = values[i].value_len;
+		bytes += sizeof(struct docstore_version) + values[i].id_len + values[i].value_len;
+	}
+	native_top_up(owned, bytes);
+	native_commit(owned, count);
+	for (i = 0; i < count; i++)
+		failed += owned->changes[i].state != DS_CHANGE_DONE || owned->deltas[i].result;
+	return failed;
+}
+
+bool native_delete(struct native *n, unsigned int partition, const void *id, uint32_t len)
+{
+	struct native_owned *owned = n->owned[partition];
+
+	native_change(n, owned, 0, id, len, DOCSTORE_OP_DELETE);
+	native_commit(owned, 1);
+	return !owned->deltas[0].result;
+}
+
+bool native_flag(struct native *n, unsigned int partition, const void *id, uint32_t len)
+{
+	struct native_owned *owned = n->owned[partition];
+	struct ds_slot slot;
+
+	if (!ds_index_find(&owned->p.index, docstore_map_hash(native_head(n)->key, id, len),
+			   id, len, &slot))
+		return false;
+	ds_index_flags(&slot, 0, DOCSTORE_STATE_HOT_DOCUMENT);
+	ds_index_flags(&slot, DOCSTORE_STATE_HOT_DOCUMENT, 0);
+	return true;
+}
+
+uint64_t native_documents(const struct native *n)
+{
+	uint64_t documents = 0;
+	unsigned int i;
+
+	for (i = 0; i < n->partitions; i++)
+		documents += n->owned[i]->p.stats.documents;
+	return documents;
+}
+
+uint64_t native_bytes(const struct native *n)
+{
+	uint64_t bytes = 0;
+	unsigned int i;
+
+	for (i = 0; i < n->partitions; i++)
+		bytes += (u64)n->owned[i]->brought << DOCSTORE_MAP_CHUNK_SHIFT;
+	return bytes;
+}
+
+uint64_t native_monitor(const struct native *n, unsigned int partition, uint64_t *dirty)
+{
+	const struct docstore_map_store *head = native_head(n);
+	const char *arena = n->base + head->arenas_offset + partition * head->arena_stride;
+	const struct docstore_map_partition *map =
+		(void *)(n->base + head->partitions_offset + partition * head->partition_stride);
+	u32 buckets = READ_ONCE(map->buckets), number, i;
+	const struct docstore_bucket *segment = NULL;
+	uint64_t seen = 0;
+
+	*dirty = 0;
+	for (number = 0; number < buckets; number++) {
+		const struct docstore_bucket *bucket;
+		u32 s = number >> DOCSTORE_MAP_SEGMENT_SHIFT;
+
+		if (number % DOCSTORE_MAP_SEGMENT == 0) {
+			const u32 *dir = (const void *)(arena +
+				((size_t)READ_ONCE(map->dir[s >> DOCSTORE_MAP_DIR_SHIFT]) <<
+				 DOCSTORE_MAP_UNIT_SHIFT));
+
+			segment = (const void *)(arena +
+				((size_t)READ_ONCE(dir[s & (DOCSTORE_MAP_DIR_SEGMENTS - 1)]) <<
+				 DOCSTORE_MAP_UNIT_SHIFT));
+		}
+		for (bucket = &segment[number % DOCSTORE_MAP_SEGMENT]; bucket;) {
+			u32 next = READ_ONCE(bucket->next);
+
+			for (i = 0; i < DOCSTORE_MAP_SLOTS; i++) {
+				u32 state = READ_ONCE(bucket->state[i]);
+
+				seen += !!READ_ONCE(bucket->ref[i]);
+				*dirty += !!(state & DOCSTORE_STATE_DIRTY);
+			}
+			bucket = next ? (const void *)(arena + ((size_t)next <<
+							DOCSTORE_MAP_UNIT_SHIFT)) : NULL;
+		}
+	}
+	return seen;
+}

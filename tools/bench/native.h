@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The engine in user space: module/core on memory that is laid out as a store's
+ * mapping is, so that the library reads it as it reads the kernel's.
+ *
+ * One owner for each partition at a time, which the caller sees to; readers as many
+ * as there are, in any thread or process that has the memory mapped.
+ */
+#ifndef BENCH_NATIVE_H
+#define BENCH_NATIVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct native;
+
+/**
+ * enum native_pages - what the memory is made of
+ * @NATIVE_SMALL: pages of 4 KiB
+ * @NATIVE_HUGE: pages of 2 MiB, as the module maps them
+ */
+enum native_pages {
+	NATIVE_SMALL,
+	NATIVE_HUGE,
+};
+
+/**
+ * struct native_value - a document to be put, of one property of type bytes
+ * @id: its id
+ * @value: its value
+ * @id_len: bytes of the id
+ * @value_len: bytes of the value
+ */
+struct native_value {
+	const void *id;
+	const void *value;
+	uint32_t id_len;
+	uint32_t value_len;
+};
+
+/* The id of the property's name. */
+#define NATIVE_PROPERTY		1
+/* The most that native_put() takes at once. */
+#define NATIVE_BATCH		1024
+
+struct native *native_create(unsigned int partitions, uint64_t arena_bytes,
+			     enum native_pages pages);
+void native_destroy(struct native *n);
+
+/* The mapping, which a child made by fork() has too. */
+const void *native_base(const struct native *n);
+size_t native_size(const struct native *n);
+/* What pages it really has got: whole ones of 2 MiB or not. */
+enum native_pages native_pages(const struct native *n);
+
+unsigned int native_partition(const struct native *n, const void *id, uint32_t len);
+
+/*
+ * Put documents, all of which belong to one partition, in one commit. Return how
+ * many could not be.
+ */
+unsigned int native_put(struct native *n, unsigned int partition,
+			const struct native_value *values, unsigned int count);
+bool native_delete(struct native *n, unsigned int partition, const void *id, uint32_t len);
+
+/* Change the flags of a document as the owner does it; false if there is none. */
+bool native_flag(struct native *n, unsigned int partition, const void *id, uint32_t len);
+/* Look at the state words of all documents of a partition; return their number. */
+uint64_t native_monitor(const struct native *n, unsigned int partition, uint64_t *dirty);
+
+/* Bytes of memory that a partition has. */
+uint64_t native_bytes(const struct native *n);
+uint64_t native_documents(const struct native *n);
+
+#endif /* BENCH_NATIVE_H */
