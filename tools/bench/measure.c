@@ -42,6 +42,7 @@ struct subject {
 	const struct bench_system *system;
 	struct agent agent, control;
 	bool usable;
+	const struct workload *skipped;	/* the last one, which was told */
 	double values[METRICS][MAX_RUNS];
 	unsigned int counts[METRICS];
 };
@@ -328,8 +329,10 @@ static int measure_cell(const struct cell *cell, void *data)
 		const char *reason = s->usable ? refused(s, cell) : NULL;
 
 		memset(s->counts, 0, sizeof(s->counts));
-		if (reason)
+		if (reason && s->skipped != cell->workload)
 			report_skip(m->out, s->system, cell->workload, "skip", reason);
+		if (reason)
+			s->skipped = cell->workload;
 	}
 	for (round = 0; round < m->plan->runs && !interrupted; round++) {
 		for (i = 0; i < count && !interrupted; i++) {
