@@ -55,6 +55,8 @@ enum bench_flags {
 	BENCH_PROCESSES = 1 << 0,	/* its agent's children can use it too */
 	BENCH_CONTROL = 1 << 1,		/* no system, but something to compare with */
 	BENCH_SMALL_PAGES = 1 << 2,	/* keep malloc() off huge pages */
+	BENCH_TEARS = 1 << 3,		/* known to return what is half written:
+					 * counted then, and no failure */
 };
 
 struct bench_system;

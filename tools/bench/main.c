@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "measure.h"
@@ -344,7 +346,11 @@ int main(int argc, char **argv)
 	catch_signals();
 	make_dir(&plan);
 	report_machine(stdout);
+	/* What agents leave behind becomes ours, to wait for. */
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	ret = measure(&plan, stdout);
+	while (wait(NULL) > 0 || errno == EINTR)
+		;
 	nftw(work_dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 	if (ret < 0)
 		fprintf(stderr, "bench: %s\n", strerror(-ret));

@@ -21,6 +21,7 @@ enum metric {
 	OPS_PER_S,
 	RETRIES,
 	FALLBACKS,
+	TORN,
 	WRITER_NS_PER_OP,
 	RATIO,
 	METRICS,
@@ -34,6 +35,7 @@ static const struct {
 	[OPS_PER_S] = { "ops_per_s", "1/s" },
 	[RETRIES] = { "retries", "1/op" },
 	[FALLBACKS] = { "fallbacks", "1/op" },
+	[TORN] = { "torn", "1/op" },
 	[WRITER_NS_PER_OP] = { "writer_ns_per_op", "ns" },
 	[RATIO] = { "ratio_to_baseline", "1" },
 };
@@ -226,6 +228,7 @@ static void add(struct subject *s, enum metric metric, double value)
 static void collect(struct subject *s, const struct crew *crew)
 {
 	double ns_per_op = 0, rate = 0, ops = 0, retries = 0, fallbacks = 0;
+	double torn = 0;
 	unsigned int i;
 
 	for (i = 0; i < crew->readers; i++) {
@@ -236,6 +239,7 @@ static void collect(struct subject *s, const struct crew *crew)
 		ops += (double)r->ops;
 		retries += (double)r->counters.retries;
 		fallbacks += (double)r->counters.fallbacks;
+		torn += (double)r->torn;
 	}
 	add(s, NS_PER_OP, ns_per_op);
 	add(s, OPS_PER_S, rate);
@@ -243,6 +247,8 @@ static void collect(struct subject *s, const struct crew *crew)
 		add(s, RETRIES, retries / ops);
 		add(s, FALLBACKS, fallbacks / ops);
 	}
+	if (s->system->flags & BENCH_TEARS)
+		add(s, TORN, torn / ops);
 	if (crew->count > crew->readers) {
 		const struct worker_result *r = &crew->worker[crew->readers]->result;
 

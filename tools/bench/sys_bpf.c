@@ -3,6 +3,10 @@
  * A BPF hash map, reached by system call. Keys have one size there: ids are
  * filled up with zeros. Writing takes many keys in one call; reading does not,
  * for the batches of a hash map go through all of it in its own order.
+ *
+ * The kernel copies a value out while another is copied in, and uses elements
+ * again at once: beside a writer, a reader gets halves of two values now and
+ * then. (Values with a bpf_spin_lock in them, which needs BTF, would not.)
  */
 #include <errno.h>
 #include <linux/bpf.h>
@@ -181,8 +185,8 @@ static void bpf_close(void *store)
 
 static const struct bench_system bpf_system = {
 	.name = "bpf",
-	.description = "a BPF hash map by system call, preallocated",
-	.flags = BENCH_PROCESSES,
+	.description = "a BPF hash map by system call; beside a writer, reads may be torn",
+	.flags = BENCH_PROCESSES | BENCH_TEARS,
 	.open = bpf_open,
 	.session_open = bpf_session_open,
 	.session_close = bpf_session_close,

@@ -43,25 +43,32 @@ static const struct bench_access *take(struct worker *w, size_t n)
 	return a;
 }
 
+/* 0; 1 if the value is torn and that is no surprise; or -EBADMSG. */
 static int check(struct worker *w, const struct bench_value *value,
-		 const struct bench_access *access, uint32_t *stamp)
+		 const struct bench_access *access)
 {
-	*stamp = 0;
+	uint32_t stamp;
+	int ret;
+
 	if (w->setup->system->flags & BENCH_CONTROL)
 		return 0;
-	return value_check(value, w->setup->value_bytes, access->number, stamp);
+	ret = value_check(value, w->setup->value_bytes, access->number, &stamp);
+	if (!ret || !(w->setup->system->flags & BENCH_TEARS) ||
+	    value->len != w->setup->value_bytes)
+		return ret;
+	w->shared->result.torn++;
+	return 1;
 }
 
 static int get(struct worker *w, const struct bench_access *a)
 {
 	struct bench_value value;
-	uint32_t stamp;
 	int ret;
 
 	ret = w->setup->system->get(w->session, a, w->buffer, &value);
 	if (!ret)
-		ret = check(w, &value, a, &stamp);
-	return ret ? failed(w, "get", a->number, ret) : 0;
+		ret = check(w, &value, a);
+	return ret < 0 ? failed(w, "get", a->number, ret) : 0;
 }
 
 /*
@@ -73,15 +80,15 @@ static int get_dependent(struct worker *w)
 {
 	const struct bench_access *a = take(w, 1);
 	struct bench_value value;
-	uint32_t number, stamp;
+	uint32_t number;
 	int ret;
 
 	ret = w->setup->system->get(w->session, a, w->buffer, &value);
 	if (!ret)
-		ret = check(w, &value, a, &stamp);
-	if (ret)
+		ret = check(w, &value, a);
+	if (ret < 0)
 		return failed(w, "get", a->number, ret);
-	if (!(w->setup->system->flags & BENCH_CONTROL)) {
+	if (!ret && !(w->setup->system->flags & BENCH_CONTROL)) {
 		memcpy(&number, value.data, sizeof(number));
 		__asm__ volatile("" : "+r"(number));
 		w->position += number ^ a->number;
@@ -93,7 +100,6 @@ static int get_many(struct worker *w, size_t n)
 {
 	const struct bench_system *system = w->setup->system;
 	const struct bench_access *a = take(w, n);
-	uint32_t stamp;
 	size_t i;
 	int ret = 0;
 
@@ -106,8 +112,8 @@ static int get_many(struct worker *w, size_t n)
 	if (ret)
 		return failed(w, "get many", a->number, ret);
 	for (i = 0; i < n; i++) {
-		ret = check(w, &w->values[i], &a[i], &stamp);
-		if (ret)
+		ret = check(w, &w->values[i], &a[i]);
+		if (ret < 0)
 			return failed(w, "get many", a[i].number, ret);
 	}
 	return 0;
@@ -160,7 +166,6 @@ static int modify(struct worker *w, const struct bench_access *a)
 {
 	const struct bench_system *system = w->setup->system;
 	struct bench_value value;
-	uint32_t stamp;
 	int ret;
 
 	if (system->modify) {
@@ -169,8 +174,8 @@ static int modify(struct worker *w, const struct bench_access *a)
 	}
 	ret = system->get(w->session, a, w->buffer, &value);
 	if (!ret)
-		ret = check(w, &value, a, &stamp);
-	if (ret)
+		ret = check(w, &value, a);
+	if (ret < 0)
 		return failed(w, "get", a->number, ret);
 	change(a, &value, w->puts[0]);
 	ret = system->put(w->session, a, w->puts[0]);
@@ -379,6 +384,7 @@ static void obey(struct worker *w)
 	/* What a run of inserts has is not spent on warming up. */
 	ret = order->warm_ms && !order->workload->inserts ?
 		      work_for(w, order->warm_ms, result) : 0;
+	result->torn = 0;
 	count_events(w, &before);
 	if (!ret)
 		ret = work_for(w, order->run_ms, result);

@@ -30,6 +30,7 @@ struct worker_result {
 	uint64_t ops;
 	uint64_t ns;
 	struct bench_counters counters;
+	uint64_t torn;		/* values that were half written */
 	int error;
 	char what[80];
 };
