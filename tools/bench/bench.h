@@ -55,8 +55,9 @@ enum bench_flags {
 	BENCH_PROCESSES = 1 << 0,	/* its agent's children can use it too */
 	BENCH_CONTROL = 1 << 1,		/* no system, but something to compare with */
 	BENCH_SMALL_PAGES = 1 << 2,	/* keep malloc() off huge pages */
-	BENCH_TEARS = 1 << 3,		/* known to return what is half written:
-					 * counted then, and no failure */
+	BENCH_ERRS = 1 << 3,		/* known to miss documents, or to return what
+					 * is half written, beside a writer: that is
+					 * counted, and no failure while it is rare */
 };
 
 struct bench_system;

@@ -15,13 +15,15 @@
 #include "stats.h"
 
 #define MAX_RUNS	1000
+/* Of all reads, by systems that are known to err. */
+#define MAX_WRONG	0.01
 
 enum metric {
 	NS_PER_OP,
 	OPS_PER_S,
 	RETRIES,
 	FALLBACKS,
-	TORN,
+	WRONG,
 	WRITER_NS_PER_OP,
 	RATIO,
 	METRICS,
@@ -35,7 +37,7 @@ static const struct {
 	[OPS_PER_S] = { "ops_per_s", "1/s" },
 	[RETRIES] = { "retries", "1/op" },
 	[FALLBACKS] = { "fallbacks", "1/op" },
-	[TORN] = { "torn", "1/op" },
+	[WRONG] = { "wrong", "1/op" },
 	[WRITER_NS_PER_OP] = { "writer_ns_per_op", "ns" },
 	[RATIO] = { "ratio_to_baseline", "1" },
 };
@@ -225,10 +227,11 @@ static void add(struct subject *s, enum metric metric, double value)
 	s->values[metric][s->counts[metric]++] = value;
 }
 
-static void collect(struct subject *s, const struct crew *crew)
+/* False if more is wrong than can be called rare. */
+static bool collect(struct subject *s, const struct crew *crew)
 {
 	double ns_per_op = 0, rate = 0, ops = 0, retries = 0, fallbacks = 0;
-	double torn = 0;
+	double wrong = 0;
 	unsigned int i;
 
 	for (i = 0; i < crew->readers; i++) {
@@ -239,7 +242,7 @@ static void collect(struct subject *s, const struct crew *crew)
 		ops += (double)r->ops;
 		retries += (double)r->counters.retries;
 		fallbacks += (double)r->counters.fallbacks;
-		torn += (double)r->torn;
+		wrong += (double)r->wrong;
 	}
 	add(s, NS_PER_OP, ns_per_op);
 	add(s, OPS_PER_S, rate);
@@ -247,13 +250,14 @@ static void collect(struct subject *s, const struct crew *crew)
 		add(s, RETRIES, retries / ops);
 		add(s, FALLBACKS, fallbacks / ops);
 	}
-	if (s->system->flags & BENCH_TEARS)
-		add(s, TORN, torn / ops);
+	if (s->system->flags & BENCH_ERRS)
+		add(s, WRONG, wrong / ops);
 	if (crew->count > crew->readers) {
 		const struct worker_result *r = &crew->worker[crew->readers]->result;
 
 		add(s, WRITER_NS_PER_OP, (double)r->ns / (double)r->ops);
 	}
+	return wrong <= MAX_WRONG * ops;
 }
 
 static void run_subject(struct measurement *m, struct subject *s,
@@ -276,7 +280,8 @@ static void run_subject(struct measurement *m, struct subject *s,
 			return;
 		}
 	}
-	collect(s, &crew);
+	if (!collect(s, &crew))
+		fail(m, s, cell->workload, "too many reads were wrong");
 }
 
 /* The baseline's result of the same round, which was just measured. */

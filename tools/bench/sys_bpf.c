@@ -5,8 +5,9 @@
  * for the batches of a hash map go through all of it in its own order.
  *
  * The kernel copies a value out while another is copied in, and uses elements
- * again at once: beside a writer, a reader gets halves of two values now and
- * then. (Values with a bpf_spin_lock in them, which needs BTF, would not.)
+ * again at once: beside a writer, a reader now and then gets halves of two values,
+ * or is told that there is none. (Values with a bpf_spin_lock in them, which needs
+ * BTF, would at least be whole.)
  */
 #include <errno.h>
 #include <linux/bpf.h>
@@ -113,24 +114,6 @@ static int bpf_get(void *session, const struct bench_access *access,
 	return element(s, BPF_MAP_LOOKUP_ELEM, access, buffer.data);
 }
 
-static int bpf_get_many(void *session, const struct bench_access *accesses,
-			size_t n, struct bench_buffer buffer,
-			struct bench_value *values)
-{
-	struct bpf_session *s = session;
-	struct bench_buffer rest = buffer;
-	size_t i;
-	int ret;
-
-	for (i = 0; i < n; i++) {
-		ret = bpf_get(session, &accesses[i], rest, &values[i]);
-		if (ret)
-			return ret;
-		rest.data = (char *)rest.data + s->map.value_bytes;
-	}
-	return 0;
-}
-
 static int bpf_put(void *session, const struct bench_access *access,
 		   const void *value)
 {
@@ -185,13 +168,12 @@ static void bpf_close(void *store)
 
 static const struct bench_system bpf_system = {
 	.name = "bpf",
-	.description = "a BPF hash map by system call; beside a writer, reads may be torn",
-	.flags = BENCH_PROCESSES | BENCH_TEARS,
+	.description = "a BPF hash map by system call; beside a writer, reads err",
+	.flags = BENCH_PROCESSES | BENCH_ERRS,
 	.open = bpf_open,
 	.session_open = bpf_session_open,
 	.session_close = bpf_session_close,
 	.get = bpf_get,
-	.get_many = bpf_get_many,
 	.put = bpf_put,
 	.put_many = bpf_put_many,
 	.memory = bpf_memory,

@@ -43,20 +43,23 @@ static const struct bench_access *take(struct worker *w, size_t n)
 	return a;
 }
 
-/* 0; 1 if the value is torn and that is no surprise; or -EBADMSG. */
-static int check(struct worker *w, const struct bench_value *value,
+/*
+ * What a read returned, and then whether it is the document's value: 0, 1 if it is
+ * wrong and that is no surprise, or an error.
+ */
+static int check(struct worker *w, int ret, const struct bench_value *value,
 		 const struct bench_access *access)
 {
+	unsigned int flags = w->setup->system->flags;
 	uint32_t stamp;
-	int ret;
 
-	if (w->setup->system->flags & BENCH_CONTROL)
+	if (!ret && (flags & BENCH_CONTROL))
 		return 0;
-	ret = value_check(value, w->setup->value_bytes, access->number, &stamp);
-	if (!ret || !(w->setup->system->flags & BENCH_TEARS) ||
-	    value->len != w->setup->value_bytes)
+	if (!ret)
+		ret = value_check(value, w->setup->value_bytes, access->number, &stamp);
+	if (!ret || !(flags & BENCH_ERRS) || (ret != -ENOENT && ret != -EBADMSG))
 		return ret;
-	w->shared->result.torn++;
+	w->shared->result.wrong++;
 	return 1;
 }
 
@@ -66,8 +69,7 @@ static int get(struct worker *w, const struct bench_access *a)
 	int ret;
 
 	ret = w->setup->system->get(w->session, a, w->buffer, &value);
-	if (!ret)
-		ret = check(w, &value, a);
+	ret = check(w, ret, &value, a);
 	return ret < 0 ? failed(w, "get", a->number, ret) : 0;
 }
 
@@ -84,8 +86,7 @@ static int get_dependent(struct worker *w)
 	int ret;
 
 	ret = w->setup->system->get(w->session, a, w->buffer, &value);
-	if (!ret)
-		ret = check(w, &value, a);
+	ret = check(w, ret, &value, a);
 	if (ret < 0)
 		return failed(w, "get", a->number, ret);
 	if (!ret && !(w->setup->system->flags & BENCH_CONTROL)) {
@@ -112,7 +113,7 @@ static int get_many(struct worker *w, size_t n)
 	if (ret)
 		return failed(w, "get many", a->number, ret);
 	for (i = 0; i < n; i++) {
-		ret = check(w, &w->values[i], &a[i]);
+		ret = check(w, 0, &w->values[i], &a[i]);
 		if (ret < 0)
 			return failed(w, "get many", a[i].number, ret);
 	}
@@ -173,10 +174,9 @@ static int modify(struct worker *w, const struct bench_access *a)
 		return ret ? failed(w, "modify", a->number, ret) : 0;
 	}
 	ret = system->get(w->session, a, w->buffer, &value);
-	if (!ret)
-		ret = check(w, &value, a);
-	if (ret < 0)
-		return failed(w, "get", a->number, ret);
+	ret = check(w, ret, &value, a);
+	if (ret)
+		return ret < 0 ? failed(w, "get", a->number, ret) : 0;
 	change(a, &value, w->puts[0]);
 	ret = system->put(w->session, a, w->puts[0]);
 	return ret ? failed(w, "put", a->number, ret) : 0;
@@ -384,7 +384,7 @@ static void obey(struct worker *w)
 	/* What a run of inserts has is not spent on warming up. */
 	ret = order->warm_ms && !order->workload->inserts ?
 		      work_for(w, order->warm_ms, result) : 0;
-	result->torn = 0;
+	result->wrong = 0;
 	count_events(w, &before);
 	if (!ret)
 		ret = work_for(w, order->run_ms, result);

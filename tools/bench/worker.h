@@ -30,7 +30,7 @@ struct worker_result {
 	uint64_t ops;
 	uint64_t ns;
 	struct bench_counters counters;
-	uint64_t torn;		/* values that were half written */
+	uint64_t wrong;		/* reads, of a system that is known to err */
 	int error;
 	char what[80];
 };
