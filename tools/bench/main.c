@@ -48,6 +48,7 @@ static const char usage_text[] =
 	"  --dir DIR            folder for files; to be on tmpfs (/dev/shm)\n"
 	"  --redis-server FILE, --memcached FILE\n"
 	"                       programs (those on the PATH)\n"
+	"  --estimate           only tell how many seconds it will take, about\n"
 	"  --list               systems and workloads, with what they are\n"
 	"  -h, --help           this text\n"
 	"\n"
@@ -55,6 +56,7 @@ static const char usage_text[] =
 	"not (it is skipped, and its reason told); 2 for wrong usage.\n";
 
 static char work_dir[200];
+static bool estimate;
 
 static void die(const char *what, const char *why)
 {
@@ -174,6 +176,7 @@ enum option_id {
 	OPT_VALUE_BYTES, OPT_THREADS, OPT_PROCESSES, OPT_BATCH, OPT_WRITER,
 	OPT_WRITER_BATCH, OPT_LOAD_BATCH, OPT_RUNS, OPT_RUN_MS, OPT_BASELINE,
 	OPT_DIR, OPT_REDIS, OPT_MEMCACHED, OPT_LIST,
+	OPT_ESTIMATE,
 };
 
 static const struct option options[] = {
@@ -194,6 +197,7 @@ static const struct option options[] = {
 	{ "dir", required_argument, NULL, OPT_DIR },
 	{ "redis-server", required_argument, NULL, OPT_REDIS },
 	{ "memcached", required_argument, NULL, OPT_MEMCACHED },
+	{ "estimate", no_argument, NULL, OPT_ESTIMATE },
 	{ "list", no_argument, NULL, OPT_LIST },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
@@ -246,6 +250,9 @@ static void take_option(struct plan *plan, int option)
 		break;
 	case OPT_MEMCACHED:
 		plan->memcached = optarg;
+		break;
+	case OPT_ESTIMATE:
+		estimate = true;
 		break;
 	case OPT_LIST:
 		list_all();
@@ -340,6 +347,10 @@ int main(int argc, char **argv)
 
 	ask_for_huge_pages(argv);
 	parse(&plan, argc, argv);
+	if (estimate) {
+		printf("%.0f\n", measure_estimate(&plan));
+		return 0;
+	}
 	ret = plan_prepare(&plan);
 	if (ret)
 		die("accesses", strerror(-ret));

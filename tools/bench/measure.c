@@ -56,6 +56,7 @@ struct measurement {
 	FILE *out;
 	struct subject *subjects;
 	unsigned int cell, cells;
+	uint64_t begin;
 	unsigned int agents;
 	int failures;
 };
@@ -305,12 +306,22 @@ static void add_ratios(struct measurement *m, unsigned int round)
 	}
 }
 
+/* What is left will take as long, for each cell, as what is done has. */
 static void show_progress(struct measurement *m, const struct cell *cell)
 {
-	fprintf(stderr, "bench: %u of %u: %s %s, %u x %u threads, batch %u, writer %s\n",
-		++m->cell, m->cells, cell->workload->name,
+	uint64_t now = now_ns();
+
+	if (!m->cell)
+		m->begin = now;
+	fprintf(stderr, "bench: %u of %u: %s %s, %u x %u threads, batch %u, writer %s",
+		m->cell + 1, m->cells, cell->workload->name,
 		distribution_names[cell->distribution], cell->processes,
 		cell->threads, cell->batch, writer_names[cell->writer]);
+	if (m->cell)
+		fprintf(stderr, "; %.0f s left", (double)(now - m->begin) / m->cell *
+			(m->cells - m->cell) / 1e9);
+	fputc('\n', stderr);
+	m->cell++;
 }
 
 static void report_cell(struct measurement *m, const struct cell *cell)
@@ -358,6 +369,34 @@ static int measure_cell(const struct cell *cell, void *data)
 		return -EINTR;
 	report_cell(m, cell);
 	return 0;
+}
+
+/* Beside running: orders, waiting for workers to be there. */
+#define RUN_EXTRA_MS	3
+/* Loading takes a microsecond or two for a document, twice where there is a copy. */
+#define LOAD_NS		2000
+
+static int add_cell(const struct cell *cell, void *data)
+{
+	struct subject s = { .system = NULL };
+	struct measurement *m = data;
+	unsigned int i;
+
+	for (i = 0; i < m->plan->system_count; i++) {
+		s.system = m->plan->systems[i];
+		m->cells += !refused(&s, cell);
+	}
+	return 0;
+}
+
+double measure_estimate(const struct plan *plan)
+{
+	struct measurement m = { .plan = plan };
+	double load = (double)plan->documents * plan->system_count * LOAD_NS;
+
+	plan_cells(plan, add_cell, &m);
+	return load * (has(&plan->writers, WRITER_CONTROL) ? 2 : 1) / 1e9 +
+	       (double)m.cells * plan->runs * (plan->run_ms * 1.2 + RUN_EXTRA_MS) / 1e3;
 }
 
 int measure(const struct plan *plan, FILE *out)

@@ -19,4 +19,7 @@ extern volatile sig_atomic_t interrupted;
  */
 int measure(const struct plan *plan, FILE *out);
 
+/* Seconds that it will take, about. */
+double measure_estimate(const struct plan *plan);
+
 #endif /* BENCH_MEASURE_H */

@@ -136,13 +136,6 @@ static int memory_get(void *session, const struct bench_access *access,
 	return 0;
 }
 
-static uint64_t memory_size(void *store)
-{
-	struct control *c = store;
-
-	return c->bytes;
-}
-
 static const struct bench_system getppid_system = {
 	.name = "getppid",
 	.description = "measure: a system call that does nothing",
@@ -164,7 +157,6 @@ static const struct bench_system memory_system = {
 	.session_open = control_session,
 	.session_close = control_session_close,
 	.get = memory_get,
-	.memory = memory_size,
 	.close = control_close,
 };
 BENCH_SYSTEM(memory_system)
@@ -178,7 +170,6 @@ static const struct bench_system memory_huge_system = {
 	.session_open = control_session,
 	.session_close = control_session_close,
 	.get = memory_get,
-	.memory = memory_size,
 	.close = control_close,
 };
 BENCH_SYSTEM(memory_huge_system)
