@@ -162,12 +162,11 @@ static void list_all(void)
 	unsigned int i;
 
 	puts("systems:");
-	for (i = 0; i < system_count; i++)
-		printf("  %-18s %s\n", systems[i]->name, systems[i]->description);
+	systems_list();
 	puts("workloads:");
 	for (i = 0; i < workload_count; i++)
-		printf("  %-18s %s\n", workloads[i].name, workloads[i].description);
-	printf("  %-18s %s\n", "load", "how long filling took, and memory");
+		printf("  %-22s %s\n", workloads[i].name, workloads[i].description);
+	printf("  %-22s %s\n", "load", "how long filling took, and memory");
 	exit(0);
 }
 

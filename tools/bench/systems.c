@@ -12,8 +12,8 @@
 
 #define MAX_SYSTEMS	64
 
-const struct bench_system *systems[MAX_SYSTEMS];
-unsigned int system_count;
+static const struct bench_system *systems[MAX_SYSTEMS];
+static unsigned int system_count;
 
 void bench_register(const struct bench_system *system)
 {
@@ -50,4 +50,15 @@ const struct bench_system *system_find(const char *name)
 		if (!strcmp(missing[i].name, name))
 			return &missing[i];
 	return NULL;
+}
+
+void systems_list(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < system_count; i++)
+		printf("  %-22s %s\n", systems[i]->name, systems[i]->description);
+	for (i = 0; missing[i].name; i++)
+		printf("  %-22s (not built: it needs %s)\n", missing[i].name,
+		       missing[i].description);
 }

@@ -7,9 +7,9 @@
 
 #include "bench.h"
 
-extern const struct bench_system *systems[];
-extern unsigned int system_count;
-
 const struct bench_system *system_find(const char *name);
+
+/* Names and what they are, or what they would need. */
+void systems_list(void);
 
 #endif /* BENCH_SYSTEMS_H */
