@@ -8,6 +8,7 @@
  * behind, however the benchmark ends.
  */
 #include <errno.h>
+#include <ftw.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -252,6 +253,19 @@ int agent_start(struct agent *agent, const struct plan *plan,
 	return agent_wait(agent, &agent->shared->loaded, LOAD_SECONDS);
 }
 
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+void remove_tree(const char *path)
+{
+	nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
 void agent_stop(struct agent *agent)
 {
 	if (agent->pid > 0) {
@@ -261,6 +275,8 @@ void agent_stop(struct agent *agent)
 	agent->pid = 0;
 	if (!agent->shared)
 		return;
+	/* It lies in memory. */
+	remove_tree(agent->dir);
 	munmap(agent->shared->batch_ns, batch_bytes(agent->plan));
 	munmap(agent->shared, shared_bytes(agent->plan));
 	agent->shared = NULL;

@@ -42,6 +42,9 @@ int agent_start(struct agent *agent, const struct plan *plan,
 		const struct bench_system *system, unsigned int number);
 void agent_stop(struct agent *agent);
 
+/* Remove a folder with all that is in it. */
+void remove_tree(const char *path);
+
 /* Wait for a worker; fails when the agent is no more, or takes for ever. */
 int agent_wait(struct agent *agent, sem_t *sem, unsigned int seconds);
 

@@ -4,7 +4,6 @@
  * file reads the command line.
  */
 #include <errno.h>
-#include <ftw.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent.h"
 #include "measure.h"
 #include "report.h"
 #include "systems.h"
@@ -42,6 +42,9 @@ static const char usage_text[] =
 	"                       that it disturbs no more than the machine (0)\n"
 	"  --writer-batch N     documents in a batch of the writer (1)\n"
 	"  --load-batch N       documents in a batch while filling (100)\n"
+	"  --loads N            fill each system so many times from empty; of the times that\n"
+	"                       the same batch took, the shortest counts, for what slows\n"
+	"                       down all of them is the system's own doing (1)\n"
 	"  --runs N             runs of each system and combination, up to 1000 (7)\n"
 	"  --run-ms N           length of a run; a fifth more is spent on warming up (100)\n"
 	"  --baseline NAME      tell the time of others as a multiple of this system's\n"
@@ -173,7 +176,8 @@ static void list_all(void)
 enum option_id {
 	OPT_SYSTEM = 256, OPT_WORKLOAD, OPT_DISTRIBUTION, OPT_DOCUMENTS,
 	OPT_VALUE_BYTES, OPT_THREADS, OPT_PROCESSES, OPT_BATCH, OPT_WRITER,
-	OPT_WRITER_BATCH, OPT_LOAD_BATCH, OPT_RUNS, OPT_RUN_MS, OPT_BASELINE,
+	OPT_WRITER_BATCH, OPT_LOAD_BATCH, OPT_LOADS, OPT_RUNS, OPT_RUN_MS,
+	OPT_BASELINE,
 	OPT_DIR, OPT_REDIS, OPT_MEMCACHED, OPT_LIST,
 	OPT_ESTIMATE,
 };
@@ -190,6 +194,7 @@ static const struct option options[] = {
 	{ "writer", required_argument, NULL, OPT_WRITER },
 	{ "writer-batch", required_argument, NULL, OPT_WRITER_BATCH },
 	{ "load-batch", required_argument, NULL, OPT_LOAD_BATCH },
+	{ "loads", required_argument, NULL, OPT_LOADS },
 	{ "runs", required_argument, NULL, OPT_RUNS },
 	{ "run-ms", required_argument, NULL, OPT_RUN_MS },
 	{ "baseline", required_argument, NULL, OPT_BASELINE },
@@ -231,6 +236,9 @@ static void take_option(struct plan *plan, int option)
 		break;
 	case OPT_LOAD_BATCH:
 		plan->load_batch = number("--load-batch", optarg, 1, BENCH_MAX_BATCH);
+		break;
+	case OPT_LOADS:
+		plan->loads = number("--loads", optarg, 1, 100);
 		break;
 	case OPT_RUNS:
 		plan->runs = number("--runs", optarg, 1, 1000);
@@ -313,14 +321,6 @@ static void catch_signals(void)
 	sigaction(SIGHUP, &action, NULL);
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 static void make_dir(struct plan *plan)
 {
 	snprintf(work_dir, sizeof(work_dir), "%s/docstore-bench.XXXXXX", plan->dir);
@@ -335,6 +335,7 @@ int main(int argc, char **argv)
 		.documents = 1000000,
 		.value_bytes = 100,
 		.load_batch = 100,
+		.loads = 1,
 		.writer_batch = 1,
 		.runs = 7,
 		.run_ms = 100,
@@ -361,7 +362,7 @@ int main(int argc, char **argv)
 	ret = measure(&plan, stdout);
 	while (wait(NULL) > 0 || errno == EINTR)
 		;
-	nftw(work_dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	remove_tree(work_dir);
 	if (ret < 0)
 		fprintf(stderr, "bench: %s\n", strerror(-ret));
 	return !!ret;

@@ -33,6 +33,7 @@ struct plan {
 	uint32_t documents;
 	uint32_t value_bytes;
 	uint32_t load_batch;
+	uint32_t loads;
 	uint32_t writer_batch;
 	uint32_t runs;
 	uint32_t run_ms;

@@ -86,7 +86,7 @@ large_plan() {
 	first=${systems[0]}
 	for ((i = 1; i < ${#systems[@]}; i += 2)); do
 		echo "--system $first,${systems[*]:i:1}${systems[i + 1]:+,${systems[i + 1]}}" \
-			"--documents $documents $length" \
+			"--documents $documents $length --loads 3" \
 			"--workload load,get,get-many,put,put-many"
 	done
 }

@@ -3,15 +3,14 @@
 #
 # Plots of results. To be sourced.
 
-# Of results of equal circumstances, the last ones.
-#
 # select_results FILTER FIELD: "system FIELD median min max" of all that FILTER
-# lets through, where FIELD takes two values at least.
+# lets through, for systems where FIELD takes two values at least. Of results of
+# equal circumstances, the last one counts.
 select_results() {
 	jq -rs "
 		map(select(.type == \"result\" and ($1))) |
-		if (map(.$2) | unique | length) < 2 then [] else . end |
-		group_by([.system, .$2]) | map(last) | .[] |
+		group_by(.system) | map(group_by(.$2) | map(last) |
+			select(length > 1)) | flatten | .[] |
 		[.system, .$2, .median, .min, .max] | @tsv" "$RESULTS"
 }
 
@@ -61,11 +60,13 @@ plot_bars() {
 		set logscale y
 		set grid y
 		set style fill solid 0.6
-		set boxwidth 0.7
+		set yrange [1:*]
 		set xtics rotate by -35 noenhanced
 		set datafile separator "\t"
+		set rmargin 10
+		set bmargin 7
 		unset key
-		plot "$data" using 0:2:3:4:xticlabels(1) with boxerrorbars
+		plot "$data" using 0:2:3:4:(0.7):xticlabels(1) with boxerrorbars
 	EOT
 	PLOTS+=("$name.svg")
 }

@@ -77,32 +77,29 @@ void report_result(FILE *out, const struct plan *plan,
 	       values[runs - 1], runs);
 }
 
-static void single(FILE *out, const struct plan *plan,
-		   const struct bench_system *system, const char *metric,
-		   const char *unit, double value)
+static void batch(FILE *out, const struct plan *plan,
+		  const struct bench_system *system, const struct loading *loading,
+		  const char *metric, double ns)
 {
-	report_result(out, plan, system, NULL, metric, unit, &value, 1);
+	head(out, plan, system, NULL);
+	figure(out, metric, "ns", ns, ns, ns, loading->loads);
 }
 
 void report_load(FILE *out, const struct plan *plan,
-		 const struct bench_system *system, double *batch_ns,
-		 size_t batches, uint64_t memory)
+		 const struct bench_system *system, struct loading *loading)
 {
-	double total = 0;
-	size_t i;
+	double memory = (double)loading->memory, *ns = loading->batch_ns;
+	size_t n = loading->batches;
 
-	if (memory)
-		single(out, plan, system, "memory", "bytes", (double)memory);
-	if (!batches)
+	if (loading->memory)
+		report_result(out, plan, system, NULL, "memory", "bytes", &memory, 1);
+	if (!n)
 		return;
-	for (i = 0; i < batches; i++)
-		total += batch_ns[i];
-	single(out, plan, system, "ns_per_op", "ns",
-	       total / (double)batches / plan->load_batch);
-	stats_sort(batch_ns, batches);
-	single(out, plan, system, "batch_median", "ns", stats_median(batch_ns, batches));
-	single(out, plan, system, "batch_p99", "ns", stats_quantile(batch_ns, batches, 0.99));
-	single(out, plan, system, "batch_p99.9", "ns",
-	       stats_quantile(batch_ns, batches, 0.999));
-	single(out, plan, system, "batch_max", "ns", batch_ns[batches - 1]);
+	report_result(out, plan, system, NULL, "ns_per_op", "ns", loading->ns_per_op,
+		      loading->loads);
+	stats_sort(ns, n);
+	batch(out, plan, system, loading, "batch_median", stats_median(ns, n));
+	batch(out, plan, system, loading, "batch_p99", stats_quantile(ns, n, 0.99));
+	batch(out, plan, system, loading, "batch_p99.9", stats_quantile(ns, n, 0.999));
+	batch(out, plan, system, loading, "batch_max", ns[n - 1]);
 }

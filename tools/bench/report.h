@@ -24,9 +24,16 @@ void report_result(FILE *out, const struct plan *plan,
 		   const char *metric, const char *unit, double *values,
 		   unsigned int runs);
 
-/* How long the batches of loading took, beside total and memory. */
+/* What filling a system from empty some times was like. */
+struct loading {
+	double *ns_per_op;	/* of each time */
+	unsigned int loads;
+	double *batch_ns;	/* of each batch, the shortest of all times */
+	size_t batches;
+	uint64_t memory;
+};
+
 void report_load(FILE *out, const struct plan *plan,
-		 const struct bench_system *system, double *batch_ns,
-		 size_t batches, uint64_t memory);
+		 const struct bench_system *system, struct loading *loading);
 
 #endif /* BENCH_REPORT_H */
