@@ -149,6 +149,11 @@ static bool load_subject(struct measurement *m, struct subject *s,
 	return true;
 }
 
+static bool needs_copy(const struct plan *plan)
+{
+	return has(&plan->writers, WRITER_CONTROL) || has(&plan->writers, WRITER_TWIN);
+}
+
 static void start_subject(struct measurement *m, struct subject *s)
 {
 	struct loading loading = {
@@ -162,8 +167,7 @@ static void start_subject(struct measurement *m, struct subject *s)
 		s->usable = load_subject(m, s, &loading);
 	if (s->usable && m->plan->load)
 		report_load(m->out, m->plan, s->system, &loading);
-	if (s->usable && has(&m->plan->writers, WRITER_CONTROL) &&
-	    !(s->system->flags & BENCH_CONTROL))
+	if (s->usable && needs_copy(m->plan))
 		start_agent(m, s, &s->control);
 	free(loading.ns_per_op);
 	free(loading.batch_ns);
@@ -173,7 +177,8 @@ static const char *refused(const struct subject *s, const struct cell *cell)
 {
 	if (cell->processes > 1 && !(s->system->flags & BENCH_PROCESSES))
 		return "of one process only";
-	if (cell->writer != WRITER_NONE && (s->system->flags & BENCH_CONTROL))
+	if ((cell->writer == WRITER_SAME || cell->writer == WRITER_CONTROL) &&
+	    (s->system->flags & BENCH_CONTROL))
 		return "nothing to write to";
 	return workload_refused(cell->workload, s->system);
 }
@@ -189,10 +194,16 @@ static void order(struct worker_shared *w, const struct worker_order *what, int 
 
 /* The workers of one run; the writer, if there is one, is the last. */
 struct crew {
-	struct agent *agent[PLAN_MAX * PLAN_MAX + 1];
-	struct worker_shared *worker[PLAN_MAX * PLAN_MAX + 1];
+	struct agent *agent[2 * PLAN_MAX * PLAN_MAX + 1];
+	struct worker_shared *worker[2 * PLAN_MAX * PLAN_MAX + 1];
 	unsigned int readers, count;
 };
+
+static void enlist(struct crew *crew, struct agent *agent, unsigned int worker)
+{
+	crew->agent[crew->count] = agent;
+	crew->worker[crew->count++] = &agent->shared->workers[worker];
+}
 
 static void gather(const struct measurement *m, struct subject *s,
 		   const struct cell *cell, struct crew *crew)
@@ -202,17 +213,16 @@ static void gather(const struct measurement *m, struct subject *s,
 	memset(crew, 0, sizeof(*crew));
 	for (p = 0; p < cell->processes; p++) {
 		for (t = 0; t < cell->threads; t++) {
-			crew->agent[crew->count] = &s->agent;
-			crew->worker[crew->count++] =
-				&s->agent.shared->workers[p * m->plan->max_threads + t];
+			enlist(crew, &s->agent, p * m->plan->max_threads + t);
+			if (cell->writer == WRITER_TWIN)
+				enlist(crew, &s->control, p * m->plan->max_threads + t);
 		}
 	}
 	crew->readers = crew->count;
-	if (cell->writer == WRITER_NONE)
-		return;
-	crew->agent[crew->count] = cell->writer == WRITER_SAME ? &s->agent : &s->control;
-	crew->worker[crew->count] = &crew->agent[crew->count]->shared->workers[writer];
-	crew->count++;
+	if (cell->writer == WRITER_SAME)
+		enlist(crew, &s->agent, writer);
+	else if (cell->writer == WRITER_CONTROL)
+		enlist(crew, &s->control, writer);
 }
 
 static int await(struct crew *crew, unsigned int i, sem_t *sem)
@@ -435,7 +445,7 @@ double measure_estimate(const struct plan *plan)
 	double load = (double)plan->documents * plan->system_count * LOAD_NS;
 
 	plan_cells(plan, add_cell, &m);
-	return load * (plan->loads + has(&plan->writers, WRITER_CONTROL)) / 1e9 +
+	return load * (plan->loads + needs_copy(plan)) / 1e9 +
 	       (double)m.cells * plan->runs * (plan->run_ms * 1.2 + RUN_EXTRA_MS) / 1e3;
 }
 

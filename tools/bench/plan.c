@@ -15,6 +15,7 @@ const char *const writer_names[WRITERS] = {
 	[WRITER_NONE] = "0",
 	[WRITER_SAME] = "1",
 	[WRITER_CONTROL] = "control",
+	[WRITER_TWIN] = "twin",
 };
 
 static uint32_t largest(const struct numbers *n)
@@ -85,23 +86,28 @@ struct walk {
 	void *data;
 };
 
+/* Beside a mix that writes anyway, a writer would tell nothing. */
+static bool makes_sense(const struct cell *cell)
+{
+	const struct workload *w = cell->workload;
+
+	if (cell->writer == WRITER_NONE)
+		return true;
+	if (cell->writer == WRITER_TWIN)
+		return !w->inserts;
+	return w->share == SHARE_ALL && w->main != OP_PUT && w->main != OP_PUT_MANY;
+}
+
 static int walk_writers(const struct walk *walk, struct cell *cell)
 {
 	const struct numbers *writers = &walk->plan->writers;
 	unsigned int i;
 	int ret = 0;
 
-	/* Beside a mix that writes anyway, a writer would tell nothing. */
-	if (cell->workload->main != OP_GET && cell->workload->main != OP_GET_MANY &&
-	    cell->workload->main != OP_GET_DEPENDENT) {
-		cell->writer = WRITER_NONE;
-		return walk->visit(cell, walk->data);
-	}
 	for (i = 0; i < writers->count && !ret; i++) {
 		cell->writer = writers->of[i];
-		if (cell->writer != WRITER_NONE && cell->workload->share < SHARE_ALL)
-			continue;
-		ret = walk->visit(cell, walk->data);
+		if (makes_sense(cell))
+			ret = walk->visit(cell, walk->data);
 	}
 	return ret;
 }

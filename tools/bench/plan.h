@@ -14,6 +14,9 @@ enum writer {
 	WRITER_NONE,
 	WRITER_SAME,		/* a worker that writes to the same store */
 	WRITER_CONTROL,		/* one that writes to another copy of it */
+	WRITER_TWIN,		/* none, but each worker has a twin that does the
+				 * same on another copy: what as many workers
+				 * could reach that share nothing */
 	WRITERS,
 };
 

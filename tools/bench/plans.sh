@@ -58,6 +58,9 @@ full_plan() {
 		"--threads $(workers "$cpus")"
 	echo "--system $few --documents $documents $length --workload get,put,get-many" \
 		"--processes $(workers "$cpus")"
+	# Two that share a store, against two that share but the machine.
+	echo "--system $few --documents $documents $length --workload get,get-many,put,put-many" \
+		"--batch 16,100 --processes 1,2 --writer 0,twin"
 	for n in $((documents / 100)) $((documents / 10)); do
 		echo "--system $few --documents $n $length" \
 			"--workload load,get,get-many,put,put-many"
