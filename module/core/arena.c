@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The arena of a partition: chunks, spans, runs and blocks; retire and reuse.
+ * The arena of a partition: chunks, spans, runs and blocks.
  */
 #include <linux/bitmap.h>
 #include <linux/bug.h>
@@ -129,16 +129,22 @@ void ds_arena_init(struct ds_arena *arena, struct docstore_map_partition *map,
 	init_llist_head(&arena->donations);
 	init_llist_head(&arena->unwanted);
 	atomic_set(&arena->ndonated, 0);
+	for (i = 0; i + 1 < DS_SPARES; i++)
+		arena->spares.next[i] = i + 2;
+	arena->spares.unused = 1;
 }
 
 /**
  * ds_chunk_init() - describe memory before it is donated
  * @chunk: the description, zeroed
+ * @index: number in the arena that it will have: none that a chunk has which was
+ *	not given back yet. Low ones first, so that the arena stays short
  * @base: 2 MiB, zeroed
  * @private: for the caller
  */
-void ds_chunk_init(struct ds_chunk *chunk, void *base, void *private)
+void ds_chunk_init(struct ds_chunk *chunk, u32 index, void *base, void *private)
 {
+	chunk->index = index;
 	chunk->base = base;
 	chunk->private = private;
 	chunk->free_pages = DS_CHUNK_PAGES;
@@ -161,7 +167,7 @@ void ds_arena_donate(struct ds_arena *arena, struct ds_chunk *chunk)
  * ds_arena_unwanted() - take a chunk that the arena no longer needs
  * @arena: the arena
  *
- * Context: the owner.
+ * Context: one at a time, not only the owner.
  * Return: the chunk, which is the caller's from now on, or NULL.
  */
 struct ds_chunk *ds_arena_unwanted(struct ds_arena *arena)
@@ -224,17 +230,11 @@ static bool ds_arena_take_in(struct ds_arena *arena)
 	atomic_dec(&arena->ndonated);
 	chunk = llist_entry(node, struct ds_chunk, donated);
 
-	for (index = 0; index < arena->nchunks; index++)
-		if (!arena->chunks[index])
-			break;
-	if (index == arena->max_chunks) {
-		llist_add(&chunk->donated, &arena->unwanted);
-		return false;
-	}
-	chunk->index = index;
+	index = chunk->index;
+	WARN_ON_ONCE(index >= arena->max_chunks || arena->chunks[index]);
 	WRITE_ONCE(arena->chunks[index], chunk);
-	if (index == arena->nchunks) {
-		arena->nchunks++;
+	if (index >= arena->nchunks) {
+		arena->nchunks = index + 1;
 		/*
 		 * Published before any ref into the chunk: refs are stored with
 		 * release, or before visible_seq is.
@@ -384,39 +384,106 @@ static u32 ds_arena_alloc_large(struct ds_arena *arena, u32 size, bool urgent)
 	return ds_span_ref(chunk, run);
 }
 
-/**
- * ds_arena_alloc() - allocate a block
- * @arena: the arena
- * @size: bytes, at most DOCSTORE_MAX_DOCUMENT
- * @urgent: it may come from the reserve, since it helps to free others
- *
- * The block is aligned to 16 bytes; one whose size is a power of two is aligned
- * to its size or a page, whichever is less. It holds whatever was in it before.
- *
- * Context: the owner. Never sleeps.
- * Return: its ref, or 0 if there is no memory.
+/*
+ * Blocks that were freed lately wait as spares for who wants one of their class: to
+ * give one out and to take it back touches neither its run nor the run's links, and
+ * what was in use a moment ago is still in the processor's cache. They count as
+ * free, but their runs don't know.
  */
-u32 ds_arena_alloc(struct ds_arena *arena, u32 size, bool urgent)
+static u32 ds_spare_take(struct ds_arena *arena, u32 class)
 {
-	const struct ds_class *class;
-	struct list_head *partial;
+	struct ds_spares *spares = &arena->spares;
+	u32 i = spares->first[class];
+	u32 ref;
+
+	if (!i--)
+		return 0;
+	ref = spares->refs[i];
+	spares->first[class] = spares->next[i];
+	spares->next[i] = spares->unused;
+	spares->unused = i + 1;
+	spares->bytes -= ds_classes[class].size;
+	return ref;
+}
+
+/* There is so little left that whole runs are worth more than spare blocks. */
+static bool ds_arena_short(const struct ds_arena *arena)
+{
+	return arena->free_pages < 2 * DS_ARENA_RESERVE && !atomic_read(&arena->ndonated);
+}
+
+/* A spare's run gets it back. The spare counts as free already. */
+static void ds_spare_drop(struct ds_arena *arena, u32 class)
+{
+	u32 ref = ds_spare_take(arena, class);
+
+	ds_arena_count_used(arena, ds_classes[class].size);
+	ds_arena_free(arena, ref);
+}
+
+static bool ds_spares_room(const struct ds_spares *spares, u32 class)
+{
+	return spares->unused && spares->bytes + ds_classes[class].size <= DS_SPARES_BYTES;
+}
+
+/*
+ * Make room for a spare of some class. All go of one class before those of the next:
+ * if it is one that nobody wants any more, others have the room from then on.
+ */
+static bool ds_spares_make_room(struct ds_arena *arena, u32 class)
+{
+	struct ds_spares *spares = &arena->spares;
+	u32 tries = 0;
+
+	while (!ds_spares_room(spares, class)) {
+		if (spares->victim != class && spares->first[spares->victim]) {
+			ds_spare_drop(arena, spares->victim);
+			continue;
+		}
+		if (++tries == DS_CLASSES)
+			return false;
+		spares->victim = (spares->victim + 1) % DS_CLASSES;
+	}
+	return true;
+}
+
+static bool ds_spare_put(struct ds_arena *arena, u32 class, u32 ref)
+{
+	struct ds_spares *spares = &arena->spares;
+	u32 i;
+
+	if (ds_arena_short(arena) || !ds_spares_make_room(arena, class))
+		return false;
+	i = spares->unused - 1;
+	spares->refs[i] = ref;
+	spares->unused = spares->next[i];
+	spares->next[i] = spares->first[class];
+	spares->first[class] = i + 1;
+	spares->bytes += ds_classes[class].size;
+	return true;
+}
+
+/* Give all of them back to their runs. Return true if there were any. */
+static bool ds_spares_drop(struct ds_arena *arena)
+{
+	u32 class;
+
+	if (!arena->spares.bytes)
+		return false;
+	for (class = 0; class < DS_CLASSES; class++)
+		while (arena->spares.first[class])
+			ds_spare_drop(arena, class);
+	return true;
+}
+
+static u32 ds_arena_alloc_class(struct ds_arena *arena, u32 number, bool urgent)
+{
+	const struct ds_class *class = &ds_classes[number];
+	struct list_head *partial = &arena->partial[number];
 	struct ds_chunk *chunk;
 	struct ds_run *run;
-	u32 number, block;
+	u32 block;
 
-	if (size > DS_CLASS_MAX)
-		return ds_arena_alloc_large(arena, size, urgent);
-
-	/*
-	 * Not even a block of a run that is there already: that may stand in the
-	 * reserve, and would keep it from ever being whole again.
-	 */
-	if (!urgent && arena->free_pages < DS_ARENA_RESERVE && !ds_arena_take_in(arena))
-		return 0;
-
-	number = ds_class_of(size);
-	class = &ds_classes[number];
-	partial = &arena->partial[number];
 	if (list_empty(partial)) {
 		run = ds_arena_take_span(arena, class->pages, number, urgent, &chunk);
 		if (!run)
@@ -435,8 +502,51 @@ u32 ds_arena_alloc(struct ds_arena *arena, u32 size, bool urgent)
 	}
 	if (++run->used == class->blocks)
 		list_del_init(&run->node);
-	ds_arena_count_used(arena, class->size);
 	return ds_span_ref(chunk, run) + block * (class->size >> DOCSTORE_MAP_UNIT_SHIFT);
+}
+
+/**
+ * ds_arena_alloc() - allocate a block
+ * @arena: the arena
+ * @size: bytes, at most DOCSTORE_MAX_DOCUMENT
+ * @urgent: it may come from the reserve, since it helps to free others
+ *
+ * The block is aligned to 16 bytes; one whose size is a power of two is aligned
+ * to its size or a page, whichever is less. It holds whatever was in it before.
+ *
+ * Context: the owner. Never sleeps.
+ * Return: its ref, or 0 if there is no memory.
+ */
+u32 ds_arena_alloc(struct ds_arena *arena, u32 size, bool urgent)
+{
+	u32 class, ref;
+
+	if (size > DS_CLASS_MAX) {
+		ref = ds_arena_alloc_large(arena, size, urgent);
+		if (!ref && ds_spares_drop(arena))
+			ref = ds_arena_alloc_large(arena, size, urgent);
+		return ref;
+	}
+
+	/*
+	 * Not even a block of a run that is there already: that may stand in the
+	 * reserve, and would keep it from ever being whole again.
+	 */
+	if (!urgent && arena->free_pages < DS_ARENA_RESERVE && !ds_arena_take_in(arena)) {
+		ds_spares_drop(arena);
+		if (arena->free_pages < DS_ARENA_RESERVE)
+			return 0;
+	}
+
+	class = ds_class_of(size);
+	ref = ds_spare_take(arena, class);
+	if (!ref)
+		ref = ds_arena_alloc_class(arena, class, urgent);
+	if (!ref && ds_spares_drop(arena))
+		ref = ds_arena_alloc_class(arena, class, urgent);
+	if (ref)
+		ds_arena_count_used(arena, ds_classes[class].size);
+	return ref;
 }
 
 /**
@@ -476,6 +586,24 @@ void ds_arena_free(struct ds_arena *arena, u32 ref)
 }
 
 /**
+ * ds_arena_reuse() - free a block of which the size is known
+ * @arena: the arena
+ * @ref: the block, which no reader can find or trust any more
+ * @size: bytes that it was allocated for
+ *
+ * Context: the owner. Never sleeps.
+ */
+void ds_arena_reuse(struct ds_arena *arena, u32 ref, u32 size)
+{
+	u32 class = ds_class_of(size);
+
+	if (size > DS_CLASS_MAX || !ds_spare_put(arena, class, ref))
+		ds_arena_free(arena, ref);
+	else
+		ds_arena_count_used(arena, -(s64)ds_classes[class].size);
+}
+
+/**
  * ds_arena_link() - the link that belongs to a block in use
  * @arena: the arena
  * @ref: the block
@@ -496,134 +624,21 @@ u32 *ds_arena_link(struct ds_arena *arena, u32 ref)
 	return &ds_run_links(chunk, run)[ds_run_block(chunk, run, ref)];
 }
 
-static u32 ds_arena_size_of(struct ds_arena *arena, u32 ref)
-{
-	struct ds_chunk *chunk;
-	struct ds_run *run = ds_run_of(arena, ref, &chunk);
-
-	if (run->class == DS_CLASS_NONE)
-		return run->pages << DS_PAGE_SHIFT;
-	return ds_classes[run->class].size;
-}
-
 /**
- * ds_arena_retire() - free a block when no reader can trust it any more
+ * ds_arena_trim() - keep no blocks and no runs in stock
  * @arena: the arena
- * @ref: the block; from the next publication on no new reader finds it
  *
- * Context: the owner. Never sleeps, never fails.
- */
-void ds_arena_retire(struct ds_arena *arena, u32 ref)
-{
-	struct ds_retired *open = &arena->open;
-	u32 bytes = ds_arena_size_of(arena, ref);
-
-	*ds_arena_link(arena, ref) = 0;
-	if (open->tail)
-		*ds_arena_link(arena, open->tail) = ref;
-	else
-		open->head = ref;
-	open->tail = ref;
-	open->count++;
-	open->bytes += bytes;
-	WRITE_ONCE(arena->retired_bytes, arena->retired_bytes + bytes);
-}
-
-static void ds_arena_close(struct ds_arena *arena)
-{
-	struct ds_retired *closed;
-	u32 last = (arena->first_closed + arena->nclosed) % DS_ARENA_CLOSED;
-
-	closed = &arena->closed[last];
-	*closed = arena->open;
-	closed->cookie = start_poll_synchronize_rcu();
-	closed->era = arena->map->era;
-	arena->open = (struct ds_retired){};
-	arena->nclosed++;
-}
-
-/**
- * ds_arena_pass_era() - before changing what readers of the mapping may rely on
- * @arena: the arena
- * @era: the era, or a later one, in which the last of these readers began
- *
- * They throw away what they read once the era is two further.
- *
- *	owner					reader of the mapping
- *	-----					---------------------
- *						e = load_acquire(era)
- *	unlink the block			find the block
- *	note the era
- *	store_release(era, noted + 2)		copy it
- *	smp_wmb()				fence
- *	write to the block			if load(era) - e > 1: again
- *
- * A reader that copied anything of the new contents sees, behind its fence, the
- * era that was stored before them. A reader that begins with the noted era + 1
- * or later synchronizes with the store with release and cannot find the block.
+ * Of each class one run is kept that has no block in use, and blocks are kept as
+ * spares; not for ever.
  *
  * Context: the owner.
  */
-void ds_arena_pass_era(struct ds_arena *arena, u64 era)
-{
-	struct docstore_map_partition *map = arena->map;
-
-	if (map->era >= era + 2)
-		return;
-	/* Pairs with the acquire load that begins a mapped read. */
-	smp_store_release(&map->era, era + 2);
-	/* Before what the caller is going to write; see above. */
-	smp_wmb();
-}
-
-/*
- * Make the blocks of a list usable again. No kernel reader has them, since the
- * grace period is over, and readers of the mapping notice.
- */
-static void ds_arena_reuse(struct ds_arena *arena, struct ds_retired *list)
-{
-	u32 ref = list->head;
-
-	ds_arena_pass_era(arena, list->era);
-	WRITE_ONCE(arena->retired_bytes, arena->retired_bytes - list->bytes);
-	while (ref) {
-		u32 next = *ds_arena_link(arena, ref);
-
-		ds_arena_free(arena, ref);
-		ref = next;
-	}
-	*list = (struct ds_retired){};
-}
-
-/**
- * ds_arena_reclaim() - make retired blocks usable for which the wait is over
- * @arena: the arena
- *
- * Context: the owner.
- * Return: true if anything became usable.
- */
-bool ds_arena_reclaim(struct ds_arena *arena)
-{
-	bool reused = false;
-
-	while (arena->nclosed) {
-		struct ds_retired *list = &arena->closed[arena->first_closed];
-
-		if (!poll_state_synchronize_rcu(list->cookie))
-			break;
-		ds_arena_reuse(arena, list);
-		arena->first_closed = (arena->first_closed + 1) % DS_ARENA_CLOSED;
-		arena->nclosed--;
-		reused = true;
-	}
-	return reused;
-}
-
-/* Of each class one run is kept that has no block in use; not for ever. */
-static void ds_arena_trim(struct ds_arena *arena)
+void ds_arena_trim(struct ds_arena *arena)
 {
 	struct ds_run *run, *next;
 	u32 i;
+
+	ds_spares_drop(arena);
 
 	for (i = 0; i < DS_CLASSES; i++) {
 		list_for_each_entry_safe(run, next, &arena->partial[i], node) {
@@ -633,38 +648,4 @@ static void ds_arena_trim(struct ds_arena *arena)
 			ds_arena_give_span(arena, arena->chunks[run->chunk], run);
 		}
 	}
-}
-
-/**
- * ds_arena_settle() - begin the wait for what was retired
- * @arena: the arena
- * @hurry: do not wait until there is much of it, and keep no run in stock:
- *	memory is short, or the owner idle
- *
- * Context: the owner, right after a publication and not inside a commit. What
- * was retired must have been replaced by what is published now, or the grace
- * period that begins here would not cover readers of what is visible still.
- */
-void ds_arena_settle(struct ds_arena *arena, bool hurry)
-{
-	struct ds_retired *open = &arena->open;
-
-	if (hurry)
-		ds_arena_trim(arena);
-	if (!open->count || arena->nclosed == DS_ARENA_CLOSED)
-		return;
-	if (hurry || open->count >= DS_ARENA_CLOSE_COUNT || open->bytes >= DS_ARENA_CLOSE_BYTES)
-		ds_arena_close(arena);
-}
-
-/**
- * ds_arena_waiting() - are there retired blocks
- * @arena: the arena
- *
- * Context: the owner.
- * Return: true if there are.
- */
-bool ds_arena_waiting(const struct ds_arena *arena)
-{
-	return arena->open.count || arena->nclosed;
 }

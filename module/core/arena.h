@@ -25,6 +25,8 @@
 
 #include <linux/docstore_map.h>
 
+#include "retire.h"
+
 #define DS_PAGE_SHIFT		12
 #define DS_PAGE_SIZE		4096U
 #define DS_CHUNK_PAGES		(1U << (DOCSTORE_MAP_CHUNK_SHIFT - DS_PAGE_SHIFT))
@@ -62,8 +64,8 @@
  * @fresh: blocks from this number on were never used
  *
  * Free blocks are linked by an array of u32 at the end of the span, one for
- * each block. Retired blocks are linked by the same array, so that retiring
- * needs no memory and does not touch what readers may be looking at.
+ * each block. Others may be linked by the same array, which needs no memory and
+ * does not touch what readers may be looking at: see ds_arena_link().
  */
 struct ds_run {
 	struct list_head node;
@@ -82,7 +84,7 @@ struct ds_run {
  * @donated: in the arena's list of donated chunks, then in the list of those
  *	that it gives back
  * @node: in the arena's list of chunks with or without free pages
- * @index: number of the chunk in the arena
+ * @index: number of the chunk in the arena, chosen by who brings it
  * @free_pages: pages in no span
  * @used: for each page whether it is in a span
  * @first: for each page of a span the span's first page
@@ -100,29 +102,27 @@ struct ds_chunk {
 	struct ds_run runs[DS_CHUNK_PAGES];
 };
 
-/**
- * struct ds_retired - a list of retired blocks
- * @head: ref of the first, linked by the runs' arrays
- * @tail: ref of the last
- * @count: blocks
- * @bytes: what they take
- * @cookie: the RCU grace period to wait for, once the list is closed
- * @era: the partition's era when the list was closed
- */
-struct ds_retired {
-	u32 head;
-	u32 tail;
-	u32 count;
-	u64 bytes;
-	unsigned long cookie;
-	u64 era;
-};
+/* Spare blocks: how many there are at most, of all classes, and how much. */
+#define DS_SPARES		1024
+#define DS_SPARES_BYTES		(512 * 1024)
 
-/* Closed lists that may wait at once; blocks gather in the open one meanwhile. */
-#define DS_ARENA_CLOSED		8
-/* A list is closed when it holds so many blocks or bytes, or when asked to. */
-#define DS_ARENA_CLOSE_COUNT	256
-#define DS_ARENA_CLOSE_BYTES	(256 * 1024)
+/**
+ * struct ds_spares - blocks that were freed lately
+ * @refs: the blocks
+ * @next: number of the next entry of its class, or of those unused, plus one
+ * @first: for each class its first entry plus one, 0 for none
+ * @unused: the first entry that is not used plus one, 0 for none
+ * @victim: the class that makes room for others
+ * @bytes: what they take
+ */
+struct ds_spares {
+	u32 refs[DS_SPARES];
+	u16 next[DS_SPARES];
+	u16 first[DS_CLASSES];
+	u16 unused;
+	u16 victim;
+	u32 bytes;
+};
 
 /**
  * struct ds_arena - the memory of one partition
@@ -138,10 +138,8 @@ struct ds_retired {
  * @idle_chunks: chunks with no span at all
  * @used_bytes: what blocks in use take. Read by anybody
  * @retired_bytes: what retired blocks take. Read by anybody
- * @open: blocks retired since the last list was closed
- * @closed: closed lists, a ring from @first_closed
- * @first_closed: the one closed first
- * @nclosed: how many there are
+ * @spares: blocks that were freed lately
+ * @retired: retired blocks
  * @donations: chunks brought and not yet taken in; anybody adds, the owner takes
  * @ndonated: how many
  * @unwanted: chunks to be given back
@@ -160,10 +158,8 @@ struct ds_arena {
 	u32 idle_chunks;
 	u64 used_bytes;
 	u64 retired_bytes;
-	struct ds_retired open;
-	struct ds_retired closed[DS_ARENA_CLOSED];
-	u32 first_closed;
-	u32 nclosed;
+	struct ds_spares spares;
+	struct ds_retired_lists retired;
 	struct llist_head donations;
 	atomic_t ndonated;
 	struct llist_head unwanted;
@@ -191,20 +187,16 @@ static inline void *ds_arena_ptr(const struct ds_arena *arena, u32 ref)
 void ds_arena_setup(void);
 void ds_arena_init(struct ds_arena *arena, struct docstore_map_partition *map,
 		   struct ds_chunk **chunks, u32 max_chunks);
-void ds_chunk_init(struct ds_chunk *chunk, void *base, void *private);
+void ds_chunk_init(struct ds_chunk *chunk, u32 index, void *base, void *private);
 void ds_arena_donate(struct ds_arena *arena, struct ds_chunk *chunk);
 struct ds_chunk *ds_arena_unwanted(struct ds_arena *arena);
 struct ds_chunk *ds_arena_dismantle(struct ds_arena *arena);
 
 u32 ds_arena_alloc(struct ds_arena *arena, u32 size, bool urgent);
 void ds_arena_free(struct ds_arena *arena, u32 ref);
-void ds_arena_retire(struct ds_arena *arena, u32 ref);
+void ds_arena_reuse(struct ds_arena *arena, u32 ref, u32 size);
 u32 *ds_arena_link(struct ds_arena *arena, u32 ref);
-
-void ds_arena_pass_era(struct ds_arena *arena, u64 era);
-bool ds_arena_reclaim(struct ds_arena *arena);
-void ds_arena_settle(struct ds_arena *arena, bool hurry);
-bool ds_arena_waiting(const struct ds_arena *arena);
+void ds_arena_trim(struct ds_arena *arena);
 u32 ds_arena_block_size(u32 size);
 
 #endif /* _DOCSTORE_CORE_ARENA_H */

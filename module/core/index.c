@@ -19,10 +19,10 @@
 
 /* An index begins with so many buckets. */
 #define DS_INDEX_FIRST		16
+/* How far apart two prefetches are. */
+#define DS_CACHE_LINE		64
 /* Documents for each bucket, on the average, above which one more is made. */
-#define DS_INDEX_LOAD		3
-#define DS_INDEX_MAX_BUCKETS	\
-	((u32)DOCSTORE_MAP_DIRS << (DOCSTORE_MAP_DIR_SHIFT + DOCSTORE_MAP_SEGMENT_SHIFT))
+#define DS_INDEX_LOAD		2
 
 /**
  * ds_index_init() - prepare an empty index, which has no memory yet
@@ -34,6 +34,8 @@ void ds_index_init(struct ds_index *index, struct ds_arena *arena,
 		   struct docstore_map_partition *map)
 {
 	BUILD_BUG_ON(sizeof(struct docstore_bucket) != 64);
+	BUILD_BUG_ON(DOCSTORE_MAP_MAX_BUCKETS !=
+		     DOCSTORE_MAP_DIRS * DOCSTORE_MAP_DIR_SEGMENTS * DOCSTORE_MAP_SEGMENT);
 	BUILD_BUG_ON(sizeof(struct docstore_map_partition) > DS_PAGE_SIZE);
 
 	memset(index, 0, sizeof(*index));
@@ -72,6 +74,50 @@ static struct docstore_bucket *ds_bucket_next(const struct ds_index *index,
 static bool ds_state_tagged(u32 state, u64 hash)
 {
 	return state >> DOCSTORE_STATE_TAG_SHIFT == docstore_map_tag(hash);
+}
+
+/**
+ * ds_index_prefetch() - bring a document's bucket nearer
+ * @index: the index
+ * @hash: hash of its id
+ *
+ * Context: the owner.
+ */
+void ds_index_prefetch(const struct ds_index *index, u64 hash)
+{
+	u32 buckets = index->map->buckets;
+
+	if (buckets)
+		prefetch(ds_index_bucket(index, docstore_map_bucket(hash, buckets)));
+}
+
+/**
+ * ds_index_prefetch_version() - bring a document's newest version nearer
+ * @index: the index
+ * @hash: hash of its id
+ *
+ * Looks into the bucket, so that one should have been prefetched a while ago.
+ *
+ * Context: the owner.
+ */
+void ds_index_prefetch_version(const struct ds_index *index, u64 hash)
+{
+	u32 buckets = index->map->buckets;
+	const struct docstore_bucket *bucket;
+	const void *version;
+	u32 i;
+
+	if (!buckets)
+		return;
+	bucket = ds_index_bucket(index, docstore_map_bucket(hash, buckets));
+	for (i = 0; i < DOCSTORE_MAP_SLOTS; i++) {
+		if (!bucket->ref[i] || !ds_state_tagged(bucket->state[i], hash))
+			continue;
+		version = ds_arena_ptr(index->arena, bucket->ref[i]);
+		prefetch(version);
+		/* The next line: the id stands behind the header. */
+		prefetch(version + DS_CACHE_LINE);
+	}
 }
 
 /**
@@ -124,7 +170,7 @@ static bool ds_index_extend(struct ds_index *index)
 	u32 *top = &index->map->dir[segment >> DOCSTORE_MAP_DIR_SHIFT];
 	u32 *dir, ref;
 
-	if (index->grown == DS_INDEX_MAX_BUCKETS)
+	if (index->grown == DOCSTORE_MAP_MAX_BUCKETS)
 		return false;
 	if (!*top) {
 		ref = ds_index_alloc(index, DOCSTORE_MAP_DIR_SEGMENTS * sizeof(u32));
@@ -244,7 +290,7 @@ static void ds_bucket_trim(struct ds_index *index, struct docstore_bucket *bucke
 		}
 		/* As the link that it replaces; pairs with ds_bucket_next(). */
 		smp_store_release(&bucket->next, next->next);
-		ds_arena_retire(index->arena, ref);
+		ds_arena_retire(index->arena, ref, sizeof(*next));
 		WRITE_ONCE(index->bytes, index->bytes - sizeof(*next));
 	}
 }

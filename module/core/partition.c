@@ -12,6 +12,8 @@
 
 /* How many buckets a commit makes at least, if the index is full enough. */
 #define DS_MAINTAIN_GROW	2
+/* How many documents are prefetched at once. */
+#define DS_APPLY_AHEAD		16
 
 /**
  * ds_partition_init() - prepare an empty partition, which has no memory yet
@@ -243,7 +245,7 @@ static void ds_partition_link(struct ds_partition *p, struct ds_change *change)
 
 	if (old && !ds_version_tombstone(old)) {
 		WRITE_ONCE(p->stats.document_bytes, p->stats.document_bytes - old->size);
-		ds_arena_retire(&p->arena, old_ref);
+		ds_arena_retire(&p->arena, old_ref, old->size);
 	}
 	if (ds_version_tombstone(v))
 		ds_tombstones_add(p, &p->buried, change->ref);
@@ -284,11 +286,29 @@ static bool ds_change_failed(const struct ds_change *change)
 	return false;
 }
 
+/*
+ * Bring the documents nearer with which to go on: their buckets first and then what
+ * these lead to, so that many are waited for in the time of two.
+ */
+static void ds_partition_prefetch(const struct ds_partition *p, const struct ds_change *first)
+{
+	const struct ds_change *change;
+	u32 n;
+
+	for (change = first, n = 0; change && n < DS_APPLY_AHEAD; change = change->next, n++)
+		ds_index_prefetch(&p->index, change->hash);
+	for (change = first, n = 0; change && n < DS_APPLY_AHEAD; change = change->next, n++)
+		ds_index_prefetch_version(&p->index, change->hash);
+}
+
 static void ds_partition_apply_atomic(struct ds_partition *p, struct ds_batch *batch, u64 now)
 {
 	struct ds_change *change;
+	u32 n = 0;
 
 	for (change = batch->first; change; change = change->next) {
+		if (n++ % DS_APPLY_AHEAD == 0)
+			ds_partition_prefetch(p, change);
 		ds_partition_build(p, change, now);
 		cond_resched();
 		if (change->state == DS_CHANGE_NOMEM) {
@@ -310,8 +330,11 @@ static void ds_partition_apply_atomic(struct ds_partition *p, struct ds_batch *b
 static void ds_partition_apply_each(struct ds_partition *p, struct ds_batch *batch, u64 now)
 {
 	struct ds_change *change;
+	u32 n = 0;
 
 	for (change = batch->first; change; change = change->next) {
+		if (n++ % DS_APPLY_AHEAD == 0)
+			ds_partition_prefetch(p, change);
 		/* Those done were done when the batch was applied before. */
 		if (change->state == DS_CHANGE_DONE)
 			continue;
@@ -418,7 +441,7 @@ static void ds_partition_bury(struct ds_partition *p, u32 ref)
 		p->floor = max(p->floor, v->version);
 		ds_index_remove(&p->index, hash, &slot);
 	}
-	ds_arena_retire(&p->arena, ref);
+	ds_arena_retire(&p->arena, ref, v->size);
 }
 
 /*

@@ -15,6 +15,7 @@ struct field {
 	struct ds_arena arena;
 	struct docstore_map_partition map;
 	struct ds_chunk *chunks[64];
+	bool taken[64];
 	u32 brought;
 };
 
@@ -25,7 +26,7 @@ static struct field *field_create(u32 chunks)
 	CHECK(f);
 	ds_arena_init(&f->arena, &f->map, f->chunks, ARRAY_SIZE(f->chunks));
 	while (chunks--) {
-		ds_arena_donate(&f->arena, chunk_create());
+		chunk_bring(&f->arena, f->taken);
 		f->brought++;
 	}
 	return f;
@@ -37,6 +38,7 @@ static u32 field_give_back(struct field *f)
 	u32 n = 0;
 
 	while ((chunk = ds_arena_unwanted(&f->arena))) {
+		f->taken[chunk->index] = false;
 		chunk_destroy(chunk);
 		f->brought--;
 		n++;
@@ -56,9 +58,9 @@ static void field_destroy(struct field *f)
 	free(f);
 }
 
-static void retire(struct field *f, u32 ref)
+static void retire(struct field *f, u32 ref, u32 size)
 {
-	ds_arena_retire(&f->arena, ref);
+	ds_arena_retire(&f->arena, ref, size);
 }
 
 static void sizes(void)
@@ -213,7 +215,7 @@ static void shadow(void)
 			if (!ref) {
 				full++;
 				if (f->brought < 20) {
-					ds_arena_donate(&f->arena, chunk_create());
+					chunk_bring(&f->arena, f->taken);
 					f->brought++;
 				}
 				continue;
@@ -229,7 +231,7 @@ static void shadow(void)
 			if (old->retired)
 				continue;
 			if (rng_below(&rng, 2)) {
-				ds_arena_retire(&f->arena, old->ref);
+				ds_arena_retire(&f->arena, old->ref, old->size);
 				old->retired = true;
 				old->after = ULONG_MAX;
 			} else {
@@ -238,10 +240,10 @@ static void shadow(void)
 				*old = shadows[--n];
 			}
 		} else if (what == 97) {
-			u32 closed = f->arena.nclosed;
+			u32 closed = f->arena.retired.nclosed;
 
 			ds_arena_settle(&f->arena, rng_below(&rng, 2));
-			if (f->arena.nclosed == closed)
+			if (f->arena.retired.nclosed == closed)
 				continue;
 			started++;
 			for (i = 0; i < n; i++)
@@ -300,26 +302,26 @@ static void eras(void)
 	ds_arena_settle(&f->arena, true);
 	CHECK(!ds_arena_waiting(&f->arena));
 
-	retire(f, a);
+	retire(f, a, 100);
 	CHECK(ds_arena_waiting(&f->arena));
 	CHECK_EQ(f->arena.retired_bytes, 112);
 	/* One block is not worth a grace period, unless there is hurry. */
 	ds_arena_settle(&f->arena, false);
-	CHECK_EQ(f->arena.nclosed, 0);
+	CHECK_EQ(f->arena.retired.nclosed, 0);
 	shim_rcu_elapse();
 	CHECK(!ds_arena_reclaim(&f->arena));
 
 	era = f->map.era;
 	ds_arena_settle(&f->arena, true);
-	CHECK_EQ(f->arena.nclosed, 1);
-	cookie = f->arena.closed[f->arena.first_closed].cookie;
+	CHECK_EQ(f->arena.retired.nclosed, 1);
+	cookie = core_retired(&f->arena, 0)->cookie;
 	CHECK(!ds_arena_reclaim(&f->arena));
 	c = ds_arena_alloc(&f->arena, 100, false);
 	CHECK(c != a);
 	CHECK_EQ(f->map.era, era);
 
 	/* A second list, whose grace period begins later and is over later. */
-	retire(f, b);
+	retire(f, b, 100);
 	ds_arena_settle(&f->arena, true);
 	shim_rcu_elapse_to(cookie);
 	CHECK(ds_arena_reclaim(&f->arena));
@@ -347,25 +349,26 @@ static void closing(void)
 
 	for (i = 0; i < DS_ARENA_CLOSE_COUNT; i++) {
 		ds_arena_settle(&f->arena, false);
-		CHECK_EQ(f->arena.nclosed, 0);
-		retire(f, ds_arena_alloc(&f->arena, 16, false));
+		CHECK_EQ(f->arena.retired.nclosed, 0);
+		retire(f, ds_arena_alloc(&f->arena, 16, false), 16);
 	}
 	ds_arena_settle(&f->arena, false);
-	CHECK_EQ(f->arena.nclosed, 1);
-	retire(f, ds_arena_alloc(&f->arena, DS_ARENA_CLOSE_BYTES, false));
+	CHECK_EQ(f->arena.retired.nclosed, 1);
+	retire(f, ds_arena_alloc(&f->arena, DS_ARENA_CLOSE_BYTES, false),
+	       DS_ARENA_CLOSE_BYTES);
 	ds_arena_settle(&f->arena, false);
-	CHECK_EQ(f->arena.nclosed, 2);
+	CHECK_EQ(f->arena.retired.nclosed, 2);
 
 	for (round = 2; round < 3 * DS_ARENA_CLOSED; round++) {
-		retire(f, ds_arena_alloc(&f->arena, 5000, false));
+		retire(f, ds_arena_alloc(&f->arena, 5000, false), 5000);
 		ds_arena_settle(&f->arena, true);
-		CHECK_EQ(f->arena.nclosed, min(round + 1, (u32)DS_ARENA_CLOSED));
+		CHECK_EQ(f->arena.retired.nclosed, min(round + 1, (u32)DS_ARENA_CLOSED));
 	}
-	CHECK_EQ(f->arena.open.count, 2 * DS_ARENA_CLOSED);
+	CHECK_EQ(core_retired(&f->arena, DS_ARENA_CLOSED)->count, 2 * DS_ARENA_CLOSED);
 	arena_validate(&f->arena);
 	shim_rcu_elapse();
 	CHECK(ds_arena_reclaim(&f->arena));
-	CHECK_EQ(f->arena.nclosed, 0);
+	CHECK_EQ(f->arena.retired.nclosed, 0);
 	CHECK(ds_arena_waiting(&f->arena));
 	ds_arena_settle(&f->arena, true);
 	shim_rcu_elapse();
@@ -386,7 +389,7 @@ static void chunks(void)
 	CHECK(!ds_arena_alloc(&f->arena, 16, true));
 	CHECK_EQ(f->map.limit, 0);
 	for (i = 0; i < 10; i++) {
-		ds_arena_donate(&f->arena, chunk_create());
+		chunk_bring(&f->arena, f->taken);
 		f->brought++;
 	}
 	CHECK_EQ(atomic_read(&f->arena.ndonated), 10);
@@ -427,7 +430,7 @@ static void chunks(void)
 		else
 			CHECK_EQ(ref, 0);
 	}
-	ds_arena_donate(&f->arena, chunk_create());
+	chunk_bring(&f->arena, f->taken);
 	f->brought++;
 	CHECK_EQ(ds_arena_alloc(&f->arena, 255 * DS_PAGE_SIZE, true) >> DS_CHUNK_UNITS_SHIFT, 7);
 	CHECK_EQ(f->arena.nchunks, 10);
@@ -435,21 +438,29 @@ static void chunks(void)
 	field_destroy(f);
 }
 
-/* More chunks than there may be are given back. */
-static void too_many_chunks(void)
+/* Chunks have the numbers with which they were brought, with gaps between them. */
+static void numbers(void)
 {
-	struct field *f = field_create(5);
-	u32 i;
+	struct field *f = field_create(0);
+	u32 ref;
 
-	f->arena.max_chunks = 2;
-	for (i = 0; i < 4; i++)
-		CHECK(ds_arena_alloc(&f->arena, 255 * DS_PAGE_SIZE, true));
-	for (i = 0; i < 3; i++) {
-		CHECK_EQ(atomic_read(&f->arena.ndonated), 3 - i);
-		CHECK(!ds_arena_alloc(&f->arena, 255 * DS_PAGE_SIZE, true));
-	}
-	CHECK_EQ(field_give_back(f), 3);
-	CHECK_EQ(f->arena.nchunks, 2);
+	memset(f->taken, true, 5);
+	chunk_bring(&f->arena, f->taken);
+	f->brought++;
+	ref = ds_arena_alloc(&f->arena, 255 * DS_PAGE_SIZE, true);
+	CHECK_EQ(ref >> DS_CHUNK_UNITS_SHIFT, 5);
+	CHECK_EQ(f->map.limit, 6 << DS_CHUNK_UNITS_SHIFT);
+	CHECK(!f->arena.chunks[4]);
+	arena_validate(&f->arena);
+
+	/* In the first one no block has ref 0, whenever it comes. */
+	memset(f->taken, false, 5);
+	chunk_bring(&f->arena, f->taken);
+	f->brought++;
+	CHECK(ds_arena_alloc(&f->arena, 300 * DS_PAGE_SIZE, true));
+	CHECK(ds_arena_alloc(&f->arena, DS_CLASS_MAX + 1, true));
+	CHECK(f->arena.chunks[0]);
+	CHECK_EQ(f->map.limit, 6 << DS_CHUNK_UNITS_SHIFT);
 	arena_validate(&f->arena);
 	field_destroy(f);
 }
@@ -539,7 +550,7 @@ const struct test arena_tests[] = {
 	TEST(eras),
 	TEST(closing),
 	TEST(chunks),
-	TEST(too_many_chunks),
+	TEST(numbers),
 	TEST(reserve),
 	TEST(runs_given_back),
 	TEST(trim),

@@ -26,6 +26,8 @@ extern u64 core_allocs;
 struct ds_run *core_run_of(const struct ds_arena *arena, u32 ref, struct ds_chunk **chunk);
 u32 core_span_ref(const struct ds_chunk *chunk, const struct ds_run *run);
 u32 *core_run_links(const struct ds_chunk *chunk, const struct ds_run *run);
+/* A closed list of retired blocks, by its place; the open one is behind the last. */
+const struct ds_retired *core_retired(const struct ds_arena *arena, u32 i);
 u32 core_size_of(struct ds_arena *arena, u32 ref);
 u32 core_class_of(u32 size);
 u32 core_class_size(u32 class);
@@ -34,7 +36,7 @@ u32 core_class_pages(u32 class);
 
 /* Of the index. */
 #define CORE_INDEX_FIRST	16
-#define CORE_INDEX_LOAD		3
+#define CORE_INDEX_LOAD		2
 
 u64 core_position(u64 hash);
 u64 core_last_position(u64 position, u32 number, u32 buckets);

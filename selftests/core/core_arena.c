@@ -8,6 +8,7 @@
 #define ds_arena_reclaim	real_arena_reclaim
 
 #include "arena.c"
+#include "retire.c"
 
 #undef ds_arena_alloc
 #undef ds_arena_free
@@ -56,9 +57,19 @@ u32 ds_arena_alloc(struct ds_arena *arena, u32 size, bool urgent)
 	return ref;
 }
 
+u32 core_size_of(struct ds_arena *arena, u32 ref)
+{
+	struct ds_chunk *chunk;
+	struct ds_run *run = ds_run_of(arena, ref, &chunk);
+
+	if (run->class == DS_CLASS_NONE)
+		return run->pages << DS_PAGE_SHIFT;
+	return ds_classes[run->class].size;
+}
+
 static void core_poison(struct ds_arena *arena, u32 ref)
 {
-	ASAN_POISON_MEMORY_REGION(ds_arena_ptr(arena, ref), ds_arena_size_of(arena, ref));
+	ASAN_POISON_MEMORY_REGION(ds_arena_ptr(arena, ref), core_size_of(arena, ref));
 }
 
 void ds_arena_free(struct ds_arena *arena, u32 ref)
@@ -67,18 +78,24 @@ void ds_arena_free(struct ds_arena *arena, u32 ref)
 	real_arena_free(arena, ref);
 }
 
+const struct ds_retired *core_retired(const struct ds_arena *arena, u32 i)
+{
+	return &arena->retired.list[(arena->retired.first + i) % (DS_ARENA_CLOSED + 1)];
+}
+
 bool ds_arena_reclaim(struct ds_arena *arena)
 {
-	u32 i;
+	u32 i, j;
 
-	for (i = 0; i < arena->nclosed; i++) {
-		const struct ds_retired *list;
+	for (i = 0; i < arena->retired.nclosed; i++) {
+		const struct ds_retired *list = core_retired(arena, i);
 		u32 ref;
 
-		list = &arena->closed[(arena->first_closed + i) % DS_ARENA_CLOSED];
 		if (!poll_state_synchronize_rcu(list->cookie))
 			break;
-		for (ref = list->head; ref; ref = *ds_arena_link(arena, ref))
+		for (j = 0; j < min_t(u32, list->count, DS_RETIRED_NOTED); j++)
+			core_poison(arena, list->noted[j].ref);
+		for (ref = list->more; ref; ref = *ds_arena_link(arena, ref))
 			core_poison(arena, ref);
 	}
 	return real_arena_reclaim(arena);
@@ -102,11 +119,6 @@ u32 core_span_ref(const struct ds_chunk *chunk, const struct ds_run *run)
 u32 *core_run_links(const struct ds_chunk *chunk, const struct ds_run *run)
 {
 	return ds_run_links(chunk, run);
-}
-
-u32 core_size_of(struct ds_arena *arena, u32 ref)
-{
-	return ds_arena_size_of(arena, ref);
 }
 
 u32 core_class_of(u32 size)

@@ -68,7 +68,7 @@ static void entry_remove(struct store *s, struct entry *e)
 	ds_index_remove(&s->p.index, e->hash, &slot);
 	CHECK(!entry_find(s, e, &slot));
 	CHECK(!entry_lookup(s, e));
-	ds_arena_retire(&s->p.arena, e->ref);
+	ds_arena_retire(&s->p.arena, e->ref, core_size_of(&s->p.arena, e->ref));
 	e->ref = 0;
 }
 

@@ -792,7 +792,7 @@ static void reclaimed_in_time(void)
 		put(s, "a", 1);
 		put(s, "a", 2);
 		store_maintain(s, 1, true);
-		CHECK_EQ(s->p.arena.nclosed, 1);
+		CHECK_EQ(s->p.arena.retired.nclosed, 1);
 		shim_rcu_elapse();
 
 		/* More than there are slots in the first buckets. */
@@ -808,7 +808,7 @@ static void reclaimed_in_time(void)
 		used = core_allocs - first;
 		core_fail_after = CORE_NEVER;
 		CHECK(!b->batch.nomem);
-		CHECK_EQ(s->p.arena.nclosed, n >= used);
+		CHECK_EQ(s->p.arena.retired.nclosed, n >= used);
 		store_publish(s);
 		store_settle(s, b);
 		store_maintain(s, 100, false);

@@ -57,13 +57,17 @@ static void chunk_memory_free(void *base)
 	free(base);
 }
 
-struct ds_chunk *chunk_create(void)
+void chunk_bring(struct ds_arena *arena, bool *taken)
 {
 	struct ds_chunk *chunk = calloc(1, sizeof(*chunk));
+	u32 number = 0;
 
 	CHECK(chunk);
-	ds_chunk_init(chunk, chunk_memory(), NULL);
-	return chunk;
+	while (__atomic_exchange_n(&taken[number], true, __ATOMIC_RELAXED))
+		number++;
+	CHECK(number < arena->max_chunks);
+	ds_chunk_init(chunk, number, chunk_memory(), NULL);
+	ds_arena_donate(arena, chunk);
 }
 
 void chunk_destroy(struct ds_chunk *chunk)
@@ -79,7 +83,8 @@ struct store *store_create(u32 max_chunks)
 	CHECK(s);
 	s->map = aligned_alloc(DS_PAGE_SIZE, DS_PAGE_SIZE);
 	s->chunks = calloc(max_chunks, sizeof(*s->chunks));
-	CHECK(s->map && s->chunks);
+	s->taken = calloc(max_chunks, sizeof(*s->taken));
+	CHECK(s->map && s->chunks && s->taken);
 	memset(s->map, 0, DS_PAGE_SIZE);
 	s->key[0] = 0x0706050403020100ULL;
 	s->key[1] = 0x0f0e0d0c0b0a0908ULL;
@@ -102,6 +107,7 @@ void store_destroy(struct store *s)
 		chunk_destroy(llist_entry(node, struct ds_chunk, donated));
 	CHECK_EQ(s->brought, 0);
 	free(s->chunks);
+	free(s->taken);
 	free(s->map);
 	free(s);
 }
@@ -111,7 +117,7 @@ bool store_donate(struct store *s)
 	if (READ_ONCE(s->brought) >= s->max_chunks)
 		return false;
 	__atomic_fetch_add(&s->brought, 1, __ATOMIC_RELAXED);
-	ds_arena_donate(&s->p.arena, chunk_create());
+	chunk_bring(&s->p.arena, s->taken);
 	return true;
 }
 
@@ -130,10 +136,13 @@ void store_give_back(struct store *s)
 	struct ds_chunk *chunk;
 
 	while ((chunk = ds_arena_unwanted(&s->p.arena))) {
+		u32 number = chunk->index;
+
 		if (s->keep)
 			llist_add(&chunk->donated, &s->kept);
 		else
 			chunk_destroy(chunk);
+		__atomic_store_n(&s->taken[number], false, __ATOMIC_RELAXED);
 		__atomic_fetch_sub(&s->brought, 1, __ATOMIC_RELAXED);
 	}
 }

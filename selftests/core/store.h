@@ -20,6 +20,7 @@
  * @now: the time, which goes on with every commit
  * @max_chunks: how many chunks it may have at once
  * @brought: how many it has
+ * @taken: which numbers these have
  * @keep: chunks given back are kept readable until the end
  * @kept: those
  */
@@ -32,11 +33,13 @@ struct store {
 	u64 now;
 	u32 max_chunks;
 	u32 brought;
+	bool *taken;
 	bool keep;
 	struct llist_head kept;
 };
 
-struct ds_chunk *chunk_create(void);
+/* Bring an arena a chunk with the lowest number that is not taken. */
+void chunk_bring(struct ds_arena *arena, bool *taken);
 void chunk_destroy(struct ds_chunk *chunk);
 
 struct store *store_create(u32 max_chunks);

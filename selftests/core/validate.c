@@ -139,18 +139,45 @@ static void survey_own(struct survey *survey, u32 ref)
 static void survey_retired(struct survey *survey, const struct ds_retired *list, u64 *total)
 {
 	u64 bytes = 0;
-	u32 ref, last = 0, n = 0;
+	u32 ref, n;
 
-	for (ref = list->head; ref; ref = *ds_arena_link(survey->arena, ref)) {
+	for (n = 0; n < list->count && n < DS_RETIRED_NOTED; n++) {
+		ref = list->noted[n].ref;
+		survey_own(survey, ref);
+		CHECK_EQ(ds_arena_block_size(list->noted[n].size), core_size_of(survey->arena, ref));
+		bytes += core_size_of(survey->arena, ref);
+	}
+	for (ref = list->more; ref; ref = *ds_arena_link(survey->arena, ref)) {
 		survey_own(survey, ref);
 		bytes += core_size_of(survey->arena, ref);
-		last = ref;
 		n++;
 	}
-	CHECK_EQ(last, list->tail);
 	CHECK_EQ(n, list->count);
 	CHECK_EQ(bytes, list->bytes);
 	*total += bytes;
+}
+
+/* Spares are free, but their runs believe that they are in use. */
+static void survey_spares(struct survey *survey, const struct ds_spares *spares)
+{
+	u32 class, i, n = 0;
+	u64 bytes = 0;
+
+	for (class = 0; class < DS_CLASSES; class++) {
+		for (i = spares->first[class]; i; i = spares->next[i - 1]) {
+			CHECK(i <= DS_SPARES && ++n <= DS_SPARES);
+			CHECK_EQ(core_size_of(survey->arena, spares->refs[i - 1]),
+				 core_class_size(class));
+			survey_own(survey, spares->refs[i - 1]);
+			bytes += core_class_size(class);
+		}
+	}
+	for (i = spares->unused; i; i = spares->next[i - 1])
+		CHECK(i <= DS_SPARES && ++n <= DS_SPARES);
+	CHECK_EQ(n, DS_SPARES);
+	CHECK_EQ(bytes, spares->bytes);
+	CHECK(bytes <= DS_SPARES_BYTES);
+	survey->bytes -= bytes;
 }
 
 static void survey_begin(struct survey *survey, struct ds_arena *arena)
@@ -177,7 +204,8 @@ static void survey_begin(struct survey *survey, struct ds_arena *arena)
 	}
 	CHECK_EQ(arena->free_pages, free);
 	CHECK_EQ(arena->idle_chunks, idle);
-	CHECK_EQ(arena->used_bytes, survey->used_bytes);
+	survey_spares(survey, &arena->spares);
+	CHECK_EQ(arena->used_bytes, survey->used_bytes - arena->spares.bytes);
 	n = survey_chunk_list(&arena->open_chunks, false);
 	n += survey_chunk_list(&arena->full_chunks, true);
 	CHECK_EQ(n, chunks);
@@ -194,13 +222,17 @@ static void survey_begin(struct survey *survey, struct ds_arena *arena)
 		CHECK_EQ(n, survey->partial[i]);
 	}
 
-	survey_retired(survey, &arena->open, &retired);
-	for (i = 0; i < arena->nclosed; i++) {
-		u32 at = (arena->first_closed + i) % DS_ARENA_CLOSED;
+	CHECK(arena->retired.nclosed <= DS_ARENA_CLOSED);
+	for (i = 0; i <= DS_ARENA_CLOSED; i++) {
+		const struct ds_retired *list = core_retired(arena, i);
 
-		CHECK(arena->closed[at].count);
-		CHECK(arena->closed[at].era <= arena->map->era);
-		survey_retired(survey, &arena->closed[at], &retired);
+		if (i < arena->retired.nclosed) {
+			CHECK(list->count);
+			CHECK(list->era <= arena->map->era);
+		} else if (i > arena->retired.nclosed) {
+			CHECK(!list->count && !list->bytes && !list->more);
+		}
+		survey_retired(survey, list, &retired);
 	}
 	CHECK_EQ(arena->retired_bytes, retired);
 }
