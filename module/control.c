@@ -132,7 +132,8 @@ int ds_ioctl_store_list(struct ds_session *session, void *data)
 	u32 room = arg->count;
 	int err;
 
-	if (arg->flags || arg->store_size < sizeof(info))
+	if (arg->flags ||
+	    arg->store_size < offsetofend(struct docstore_store_info, name))
 		return -EINVAL;
 	if (arg->store_size > PAGE_SIZE)
 		return -E2BIG;

@@ -2,14 +2,16 @@
 /*
  * /dev/docstore, and the descriptors of stores.
  */
-#include <linux/anon_inodes.h>
+#include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/mm.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 
 #include "device.h"
 #include "ioctl.h"
+#include "map.h"
 #include "session.h"
 #include "store.h"
 
@@ -61,9 +63,19 @@ static const struct file_operations ds_control_fops = {
 	.compat_ioctl = compat_ptr_ioctl,
 };
 
+static int ds_store_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct ds_session *session = file->private_data;
+
+	return ds_map_mmap(session->store, vma);
+}
+
 static const struct file_operations ds_store_fops = {
 	.owner = THIS_MODULE,
 	.release = ds_file_release,
+	.mmap = ds_store_mmap,
+	/* So that huge pages fit. */
+	.get_unmapped_area = thp_get_unmapped_area,
 	.unlocked_ioctl = ds_file_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 };
@@ -78,20 +90,31 @@ static const struct file_operations ds_store_fops = {
 int ds_device_open_store(struct ds_store *store, u32 rights)
 {
 	struct ds_session *session = ds_session_create(store, rights);
-	int flags = O_CLOEXEC;
+	int flags = O_RDONLY;
+	struct file *file;
 	int fd;
 
 	if (!session)
 		return -ENOMEM;
 	if (rights == DOCSTORE_OPEN_WRITE)
-		flags |= O_WRONLY;
+		flags = O_WRONLY;
 	else if (rights & DOCSTORE_OPEN_WRITE)
-		flags |= O_RDWR;
-	fd = anon_inode_getfd("[docstore]", &ds_store_fops, session, flags);
-	if (fd < 0) {
-		ds_store_put(store);
-		kfree(session);
+		flags = O_RDWR;
+	fd = get_unused_fd_flags(O_CLOEXEC);
+	if (fd < 0)
+		goto err_session;
+	file = ds_map_file(store, &ds_store_fops, session, flags);
+	if (IS_ERR(file)) {
+		put_unused_fd(fd);
+		fd = PTR_ERR(file);
+		goto err_session;
 	}
+	fd_install(fd, file);
+	return fd;
+
+err_session:
+	ds_store_put(store);
+	kfree(session);
 	return fd;
 }
 

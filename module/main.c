@@ -9,6 +9,7 @@
 
 #include "core/arena.h"
 #include "device.h"
+#include "map.h"
 #include "store.h"
 #include "worker.h"
 
@@ -17,9 +18,12 @@ static int __init docstore_init(void)
 	int err;
 
 	ds_arena_setup();
-	err = ds_workers_init();
+	err = ds_maps_init();
 	if (err)
 		return err;
+	err = ds_workers_init();
+	if (err)
+		goto err_maps;
 	err = ds_stores_init();
 	if (err)
 		goto err_workers;
@@ -32,6 +36,8 @@ err_stores:
 	ds_stores_exit();
 err_workers:
 	ds_workers_exit();
+err_maps:
+	ds_maps_exit();
 	return err;
 }
 
@@ -40,6 +46,7 @@ static void __exit docstore_exit(void)
 	ds_device_exit();
 	ds_stores_exit();
 	ds_workers_exit();
+	ds_maps_exit();
 }
 
 module_init(docstore_init);

@@ -13,6 +13,7 @@
 #include <linux/vmalloc.h>
 
 #include "core/arena.h"
+#include "map.h"
 #include "memory.h"
 #include "store.h"
 
@@ -58,6 +59,7 @@ static void ds_memory_uncharge(struct ds_owned *owned)
 
 static void ds_chunk_destroy(struct ds_owned *owned, struct ds_chunk *chunk)
 {
+	ds_map_hide_chunk(owned, chunk);
 	if (chunk->private)
 		__free_pages(chunk->private, DS_CHUNK_ORDER);
 	else
@@ -74,11 +76,19 @@ static struct ds_chunk *ds_chunk_create(struct ds_owned *owned)
 {
 	gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_ZERO;
 	struct ds_chunk *chunk;
+	u32 index = 0;
 	struct page *page;
 	void *base;
 
+	lockdep_assert_held(&owned->memory_lock);
 	if (!ds_memory_charge(owned))
 		return ERR_PTR(-ENOSPC);
+	while (index < owned->partition.arena.max_chunks && READ_ONCE(owned->backing[index]))
+		index++;
+	if (index == owned->partition.arena.max_chunks) {
+		ds_memory_uncharge(owned);
+		return ERR_PTR(-ENOSPC);
+	}
 	chunk = kvzalloc_obj(*chunk, GFP_KERNEL_ACCOUNT);
 	if (!chunk)
 		goto err_uncharge;
@@ -86,7 +96,8 @@ static struct ds_chunk *ds_chunk_create(struct ds_owned *owned)
 	base = page ? page_address(page) : __vmalloc(DOCSTORE_MAP_CHUNK_SIZE, gfp);
 	if (!base)
 		goto err_free;
-	ds_chunk_init(chunk, base, page);
+	ds_chunk_init(chunk, index, base, page);
+	ds_map_show_chunk(owned, chunk);
 	return chunk;
 
 err_free:
@@ -142,7 +153,7 @@ int ds_memory_top_up(struct ds_owned *owned, u64 bytes, bool force)
  * ds_memory_give_back() - free the chunks that an arena no longer needs
  * @owned: the partition
  *
- * Context: the owner, where it may sleep.
+ * Context: one at a time; may sleep.
  */
 void ds_memory_give_back(struct ds_owned *owned)
 {

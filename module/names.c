@@ -8,6 +8,7 @@
 #include <linux/uaccess.h>
 
 #include "ioctl.h"
+#include "map.h"
 #include "names.h"
 #include "session.h"
 #include "store.h"
@@ -71,6 +72,7 @@ int ds_names_init(struct ds_names *names)
 {
 	mutex_init(&names->lock);
 	xa_init_flags(&names->by_id, XA_FLAGS_ACCOUNT);
+	xa_init_flags(&names->pages, XA_FLAGS_ACCOUNT);
 	return rhashtable_init(&names->by_name, &ds_names_params);
 }
 
@@ -85,6 +87,12 @@ static void ds_name_free(void *entry, void *unused)
  */
 void ds_names_destroy(struct ds_names *names)
 {
+	unsigned long number;
+	void *page;
+
+	xa_for_each(&names->pages, number, page)
+		free_page((unsigned long)page);
+	xa_destroy(&names->pages);
 	xa_destroy(&names->by_id);
 	rhashtable_free_and_destroy(&names->by_name, ds_name_free, NULL);
 }
@@ -99,6 +107,70 @@ static u32 ds_names_find(struct ds_names *names, const struct ds_name_key *key)
 	id = name ? name->id : 0;
 	rcu_read_unlock();
 	return id;
+}
+
+/**
+ * ds_names_page() - a page of the list that is mapped
+ * @names: the names
+ * @number: its number
+ *
+ * Return: the page, which stays as long as the store, or NULL if there is none yet.
+ */
+void *ds_names_page(struct ds_names *names, u32 number)
+{
+	return xa_load(&names->pages, number);
+}
+
+/* Where the next record of the list will be. */
+static u32 ds_names_next(const struct ds_names *names, u32 len)
+{
+	u32 size = ALIGN(sizeof(struct docstore_name_record) + len, 8);
+	u32 room = DS_NAMES_BLOCK - names->used % DS_NAMES_BLOCK;
+
+	return size > room ? names->used + room : names->used;
+}
+
+/*
+ * See to it that there is a page for the next record. It may be one where readers
+ * have seen zeros: then they go on doing so until they map it again, which they
+ * do when they see that there is more.
+ */
+static int ds_names_extend(struct ds_store *store, u32 len)
+{
+	struct ds_names *names = &store->names;
+	u32 number = ds_names_next(names, len) >> PAGE_SHIFT;
+	unsigned long page;
+	int err;
+
+	lockdep_assert_held(&names->lock);
+	if (ds_names_page(names, number))
+		return 0;
+	if (!ds_store_charge(store, PAGE_SIZE))
+		return -ENOSPC;
+	page = get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	err = page ? xa_err(xa_store(&names->pages, number, (void *)page, GFP_KERNEL_ACCOUNT)) :
+		     -ENOMEM;
+	if (err) {
+		free_page(page);
+		ds_store_uncharge(store, PAGE_SIZE);
+	}
+	return err;
+}
+
+/* Add a name to the list that is mapped, where there is room for it now. */
+static void ds_names_publish(struct ds_store *store, const struct ds_name *name)
+{
+	struct docstore_name_record record = { .id = name->id, .len = name->len };
+	struct ds_names *names = &store->names;
+	u32 at = ds_names_next(names, name->len);
+	void *to = ds_names_page(names, at >> PAGE_SHIFT) + (at & ~PAGE_MASK);
+
+	lockdep_assert_held(&names->lock);
+	memcpy(to, &record, sizeof(record));
+	memcpy(to + sizeof(record), name->bytes, name->len);
+	names->used = at + ALIGN(sizeof(record) + name->len, 8);
+	/* Pairs with the acquire load of who reads the mapping. */
+	smp_store_release(&store->map.head->names_used, names->used);
 }
 
 /* Give a name an id, unless it has one by now. */
@@ -123,6 +195,9 @@ static int ds_names_add(struct ds_store *store, const struct ds_name_key *key, u
 	err = -ENOSPC;
 	if (names->count == DOCSTORE_MAX_NAMES || !ds_store_charge(store, bytes))
 		goto out_free;
+	err = ds_names_extend(store, key->len);
+	if (err)
+		goto out_uncharge;
 	name->id = names->count + 1;
 	err = xa_err(xa_store(&names->by_id, name->id, name, GFP_KERNEL_ACCOUNT));
 	if (err)
@@ -134,6 +209,7 @@ static int ds_names_add(struct ds_store *store, const struct ds_name_key *key, u
 		goto out_erase;
 	}
 	*id = name->id;
+	ds_names_publish(store, name);
 	/* Pairs with the acquire load in ds_names_valid(). */
 	smp_store_release(&names->count, name->id);
 	mutex_unlock(&names->lock);

@@ -10,6 +10,16 @@
 #include <linux/types.h>
 #include <linux/xarray.h>
 
+#include <linux/docstore.h>
+
+/* A record of the list that is mapped, at most; and all that there can be. */
+#define DS_NAME_RECORD_MAX	\
+	ALIGN(sizeof(struct docstore_name_record) + DOCSTORE_MAX_NAME, 8)
+#define DS_NAMES_BLOCK		4096
+#define DS_NAMES_BYTES		\
+	ALIGN(DIV_ROUND_UP(DOCSTORE_MAX_NAMES, DS_NAMES_BLOCK / DS_NAME_RECORD_MAX) * \
+	      (u64)DS_NAMES_BLOCK, PAGE_SIZE)
+
 struct ds_session;
 
 /**
@@ -19,6 +29,9 @@ struct ds_session;
  * @by_id: from id to entry; read under RCU
  * @count: ids from 1 to here are given; stored with release when the entry can
  *	be found
+ * @pages: the list that is mapped: records one after the other, none across a
+ *	multiple of DS_NAMES_BLOCK
+ * @used: bytes of it; under @lock
  *
  * Entries stay as long as the store.
  */
@@ -27,10 +40,13 @@ struct ds_names {
 	struct rhashtable by_name;
 	struct xarray by_id;
 	u32 count;
+	struct xarray pages;
+	u32 used;
 };
 
 int ds_names_init(struct ds_names *names);
 void ds_names_destroy(struct ds_names *names);
+void *ds_names_page(struct ds_names *names, u32 number);
 
 /**
  * ds_names_valid() - was this id given to a name

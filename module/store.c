@@ -68,7 +68,7 @@ void ds_store_uncharge(struct ds_store *store, size_t bytes)
 static size_t ds_owned_bytes(u32 max_chunks)
 {
 	return PAGE_ALIGN(sizeof(struct ds_owned)) + PAGE_SIZE +
-	       PAGE_ALIGN(max_chunks * sizeof(struct ds_chunk *));
+	       2 * PAGE_ALIGN(max_chunks * sizeof(struct ds_chunk *));
 }
 
 static void ds_owned_destroy(struct ds_owned *owned)
@@ -80,6 +80,7 @@ static void ds_owned_destroy(struct ds_owned *owned)
 	ds_memory_release(owned);
 	free_page((unsigned long)owned->partition.map);
 	kvfree(owned->chunks);
+	kvfree(owned->backing);
 	kvfree(owned);
 }
 
@@ -93,15 +94,18 @@ static struct ds_owned *ds_owned_create(struct ds_store *store, u32 number, u32 
 		return NULL;
 	map = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	owned->chunks = kvzalloc_objs(*owned->chunks, max_chunks, GFP_KERNEL_ACCOUNT);
-	if (!map || !owned->chunks) {
+	owned->backing = kvzalloc_objs(*owned->backing, max_chunks, GFP_KERNEL_ACCOUNT);
+	if (!map || !owned->chunks || !owned->backing) {
 		free_page((unsigned long)map);
 		kvfree(owned->chunks);
+		kvfree(owned->backing);
 		kvfree(owned);
 		return NULL;
 	}
 	owned->store = store;
 	owned->number = number;
 	mutex_init(&owned->memory_lock);
+	init_rwsem(&owned->map_lock);
 	ds_partition_init(&owned->partition, map, owned->chunks, max_chunks, store->key);
 	ds_worker_init_owned(owned);
 	return owned;
@@ -114,6 +118,7 @@ static void ds_store_free(struct ds_store *store)
 	for (i = 0; i < store->npartitions; i++)
 		ds_owned_destroy(store->owned[i]);
 	free_percpu(store->stats);
+	ds_map_destroy(store);
 	ds_names_destroy(&store->names);
 	kvfree(store);
 	if (atomic_dec_and_test(&ds_stores_alive))
@@ -225,6 +230,8 @@ static struct ds_store *ds_store_alloc(const struct docstore_store_create *arg)
 	atomic64_set(&store->bytes, ds_store_min_bytes(n, max_bytes));
 	atomic_inc(&ds_stores_alive);
 
+	if (ds_map_create(store, max_chunks))
+		goto err;
 	store->stats = alloc_percpu_gfp(struct ds_store_stats, GFP_KERNEL_ACCOUNT);
 	if (!store->stats)
 		goto err;
@@ -327,6 +334,7 @@ int ds_store_remove(const char *name)
 		list_del(&store->node);
 		ds_stores_number--;
 		WRITE_ONCE(store->removed, true);
+		ds_map_removed(store);
 	}
 	mutex_unlock(&ds_stores_lock);
 	if (!err)
@@ -381,6 +389,7 @@ void ds_store_fill_info(struct ds_store *store, struct docstore_store_info *info
 		.max_bytes = store->max_bytes,
 		.bytes = atomic64_read(&store->bytes),
 		.names = READ_ONCE(store->names.count),
+		.map_size = store->map.head->size,
 	};
 	strscpy(info->name, store->name, sizeof(info->name));
 

@@ -11,6 +11,7 @@
 #include <linux/llist.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
+#include <linux/rwsem.h>
 #include <linux/types.h>
 #include <linux/uidgid.h>
 #include <linux/workqueue.h>
@@ -18,6 +19,7 @@
 #include <linux/docstore.h>
 
 #include "core/partition.h"
+#include "map.h"
 #include "names.h"
 
 struct ds_store;
@@ -30,15 +32,20 @@ struct ds_store;
  * struct ds_owned - a partition and what is waiting for its owner
  * @partition: the partition, for the owner alone
  * @chunks: the arena's table of chunks
+ * @backing: all chunks that were brought and not yet taken back, by number
  * @pieces: chunks that it has, or is about to get or to give back
  * @memory_lock: taken to bring it chunks, so that two who find that it needs one
  *	don't bring two; allocations are made under it
+ * @map_lock: held by who changes @backing, under @memory_lock or not, and by page
+ *	faults, which look there. See map.c
+ * @map_gaps: zeros were mapped where there was no chunk
  * @store: the store it is a part of
  * @number: its number there; decides which worker owns it
  * @queue: requests, added by anybody and taken by the owner
  * @state: DS_OWNED_BIT and DS_OWNED_MAINTAIN_BIT
  * @ready: in its worker's list, while DS_OWNED_BIT is set
  * @maintain: wakes the owner to clean up when nothing else does
+ * @give_back: frees the chunks that the arena no longer needs
  *
  * Whoever sets DS_OWNED_BIT owns the partition, and either works on it or hands
  * it to a worker. It holds a reference to the store for as long as that lasts.
@@ -46,14 +53,18 @@ struct ds_store;
 struct ds_owned {
 	struct ds_partition partition;
 	struct ds_chunk **chunks;
+	struct ds_chunk **backing;
 	atomic_t pieces;
 	struct mutex memory_lock; /* bringing chunks */
+	struct rw_semaphore map_lock;
+	bool map_gaps;
 	struct ds_store *store;
 	u32 number;
 	struct llist_head queue ____cacheline_aligned_in_smp;
 	unsigned long state;
 	struct llist_node ready;
 	struct delayed_work maintain;
+	struct work_struct give_back;
 };
 
 /**
@@ -87,6 +98,7 @@ struct ds_store_stats {
  * @bytes: memory it takes, where each partition counts with one chunk at least:
  *	others can't take that away
  * @names: names of properties and types
+ * @map: what mappings of it begin with
  * @stats: counters of what was asked of it
  * @owned: its partitions
  */
@@ -105,6 +117,7 @@ struct ds_store {
 	u64 key[2];
 	atomic64_t bytes;
 	struct ds_names names;
+	struct ds_map map;
 	struct ds_store_stats __percpu *stats;
 	struct ds_owned *owned[];
 };

@@ -121,6 +121,24 @@ static void ds_maintain_work(struct work_struct *work)
 	ds_store_put(owned->store);
 }
 
+/* Not by the owner: chunks are taken out of mappings, which may take time. */
+static void ds_give_back_work(struct work_struct *work)
+{
+	struct ds_owned *owned = container_of(work, struct ds_owned, give_back);
+
+	ds_memory_give_back(owned);
+	ds_store_put(owned->store);
+}
+
+static void ds_owned_give_back(struct ds_owned *owned)
+{
+	if (llist_empty(&owned->partition.arena.unwanted))
+		return;
+	ds_store_get(owned->store);
+	if (!queue_work(ds_maintain_queue, &owned->give_back))
+		ds_store_put(owned->store);
+}
+
 /**
  * ds_worker_init_owned() - prepare what this file keeps for a partition
  * @owned: the partition
@@ -129,6 +147,7 @@ void ds_worker_init_owned(struct ds_owned *owned)
 {
 	init_llist_head(&owned->queue);
 	INIT_DELAYED_WORK(&owned->maintain, ds_maintain_work);
+	INIT_WORK(&owned->give_back, ds_give_back_work);
 }
 
 static void ds_owned_maintain_later(struct ds_owned *owned)
@@ -247,7 +266,7 @@ static bool ds_owned_work(struct ds_owned *owned, struct ds_builder *builder)
 		ds_partition_maintain(p, DS_WORKER_SLICE, true);
 	if (p->waiting)
 		ds_owned_maintain_later(owned);
-	ds_memory_give_back(owned);
+	ds_owned_give_back(owned);
 	ds_partition_disown(p);
 	return rounds < DS_WORKER_ROUNDS;
 }

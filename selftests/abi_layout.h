@@ -55,7 +55,7 @@ FIELD(docstore_store_open, name, 8);
 SIZE(docstore_store_remove, 72);
 FIELD(docstore_store_remove, name, 8);
 
-SIZE(docstore_store_info, 216);
+SIZE(docstore_store_info, 248);
 FIELD(docstore_store_info, incarnation, 8);
 FIELD(docstore_store_info, created, 16);
 FIELD(docstore_store_info, uid, 24);
@@ -78,6 +78,10 @@ FIELD(docstore_store_info, changes, 128);
 FIELD(docstore_store_info, reads, 136);
 FIELD(docstore_store_info, scanned, 144);
 FIELD(docstore_store_info, name, 152);
+FIELD(docstore_store_info, map_size, 216);
+FIELD(docstore_store_info, lent, 224);
+FIELD(docstore_store_info, polled, 232);
+FIELD(docstore_store_info, slept, 240);
 
 SIZE(docstore_store_list, 32);
 FIELD(docstore_store_list, stores, 8);

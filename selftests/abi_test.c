@@ -29,6 +29,7 @@ FIXTURE(abi) {
 FIXTURE_VARIANT(abi) {
 	unsigned long command;
 	size_t size;
+	size_t min;			/* what it was at first, if it has grown */
 	/* A call that succeeds: its struct, and what comes before and after. */
 	void (*fill)(FIXTURE_DATA(abi) *self, void *arg);
 	void (*before)(FIXTURE_DATA(abi) *self);
@@ -41,6 +42,7 @@ FIXTURE_VARIANT(abi) {
 	size_t pointers[2];		/* offsets of pointers that must be good */
 	size_t element_size;		/* where the size of elements stands */
 	size_t element;			/* what it is */
+	size_t element_min;		/* what it was at first, if it has grown */
 	bool element_in;		/* elements are read, not only written */
 	size_t array;			/* pointer to the array: offset */
 	size_t count;			/* elements in the array: offset */
@@ -260,6 +262,7 @@ FIXTURE_VARIANT_ADD(abi, store_list) {
 	.pointers = { AT(store_list, stores) },
 	.element_size = AT(store_list, store_size),
 	.element = sizeof(struct docstore_store_info),
+	.element_min = 216,
 	.array = AT(store_list, stores),
 	.count = AT(store_list, count),
 };
@@ -267,6 +270,7 @@ FIXTURE_VARIANT_ADD(abi, store_list) {
 FIXTURE_VARIANT_ADD(abi, store_info) {
 	.command = DOCSTORE_STORE_INFO,
 	.size = sizeof(struct docstore_store_info),
+	.min = 216,
 	.fill = fill_store_info,
 };
 
@@ -428,12 +432,30 @@ TEST_F(abi, too_short)
 	__u8 *arg = ds_map(LONGEST, MAP_PRIVATE);
 	size_t size;
 
-	/* There was no kernel yet that knew less: all shorter ones are wrong. */
-	for (size = 0; size < variant->size; size++) {
+	/* Shorter than any kernel ever knew it. */
+	for (size = 0; size < (variant->min ?: variant->size); size++) {
 		good(self, variant, arg, LONGEST);
 		set_size(arg, size);
 		EXPECT_EQ(-EINVAL, call_at(self, variant, arg))
 			TH_LOG("size %zu of %zu", size, variant->size);
+	}
+}
+
+/* Who knows an older kernel gets as much as he asks for, and not a byte more. */
+TEST_F(abi, older)
+{
+	__u8 *arg = ds_map(LONGEST, MAP_PRIVATE);
+	size_t size, at;
+
+	for (size = variant->min ?: variant->size; size < variant->size; size++) {
+		good(self, variant, arg, LONGEST);
+		set_size(arg, size);
+		memset(arg + size, DS_POISON, LONGEST - size);
+		EXPECT_EQ(0, call_at(self, variant, arg))
+			TH_LOG("size %zu of %zu", size, variant->size);
+		EXPECT_EQ(size, get32(arg, 0));
+		for (at = size; at < LONGEST; at++)
+			ASSERT_EQ(DS_POISON, arg[at]);
 	}
 }
 
@@ -619,7 +641,7 @@ TEST_F(abi, element_too_short)
 	__u8 *arg = ds_map(LONGEST, MAP_PRIVATE);
 	size_t size;
 
-	for (size = 0; size < variant->element; size++) {
+	for (size = 0; size < (variant->element_min ?: variant->element); size++) {
 		good(self, variant, arg, LONGEST);
 		set32(arg, variant->element_size, size);
 		EXPECT_EQ(-EINVAL, call_at(self, variant, arg))

@@ -7,6 +7,7 @@
 #ifndef _DOCSTORE_COMPAT_H
 #define _DOCSTORE_COMPAT_H
 
+#include "mm.h"
 #include "slab.h"
 
 #endif /* _DOCSTORE_COMPAT_H */

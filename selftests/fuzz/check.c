@@ -49,7 +49,7 @@ void fz_check_struct(struct fz_run *run, const struct fz_type *type, const void 
 				fz_error_add(errors, EINVAL);
 			break;
 		case FZ_ESIZE:
-			if (number < (f->elem ?: type->fields[f->of].elem)->size)
+			if (number < fz_type_min(f->elem ?: type->fields[f->of].elem))
 				fz_error_add(errors, EINVAL);
 			break;
 		case FZ_NUMBER:
@@ -106,7 +106,7 @@ static bool fz_check_argument(struct fz_run *run)
 		fz_error_add(&run->must, EFAULT);
 		return false;
 	}
-	if (run->size < (type->min ?: type->size)) {
+	if (run->size < fz_type_min(type)) {
 		fz_error_add(&run->must, EINVAL);
 		return false;
 	}

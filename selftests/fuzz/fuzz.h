@@ -88,6 +88,12 @@ struct fz_type {
 	const struct fz_field *fields;
 };
 
+/* The shortest struct of a type that is taken. */
+static inline __u32 fz_type_min(const struct fz_type *type)
+{
+	return type->min ? type->min : type->size;
+}
+
 struct fz_run;
 struct fz_call;
 struct fz_program;

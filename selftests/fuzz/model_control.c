@@ -197,7 +197,7 @@ void fz_after_list(struct fz_run *run, int ret)
 	}
 	for (i = 0; i < out.count; i++) {
 		memcpy(&info, (void *)(uintptr_t)(arg->stores + (__u64)i * arg->store_size),
-		       sizeof(info));
+		       arg->store_size < sizeof(info) ? arg->store_size : sizeof(info));
 		if (info.size != sizeof(info) || info.flags || info.__reserved ||
 		    info.incarnation <= cursor || !info.partitions || (info.mode & ~0666) ||
 		    !fz_name_legal(info.name) || info.bytes > info.max_bytes)

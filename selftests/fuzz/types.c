@@ -16,10 +16,14 @@
 		.kind = (_kind), ##__VA_ARGS__					\
 	}
 
-#define TYPE(_struct, _fields)							\
+#define TYPE(_struct, _fields)	TYPE_SINCE(_struct, _fields, 0)
+
+/* One that has grown: shorter ones, from its first size on, are as good. */
+#define TYPE_SINCE(_struct, _fields, _min)					\
 	static const struct fz_type _struct##_type = {				\
 		.name = #_struct,						\
 		.size = sizeof(struct _struct),					\
+		.min = (_min),							\
 		.nfields = ARRAY_SIZE(_fields),					\
 		.fields = (_fields),						\
 	};									\
@@ -90,8 +94,12 @@ static const struct fz_field store_info_fields[] = {
 	F(docstore_store_info, __reserved, FZ_OUT),
 	F(docstore_store_info, commits, FZ_OUT),
 	F(docstore_store_info, name, FZ_OUT),
+	F(docstore_store_info, map_size, FZ_OUT),
+	F(docstore_store_info, lent, FZ_OUT),
+	F(docstore_store_info, polled, FZ_OUT),
+	F(docstore_store_info, slept, FZ_OUT),
 };
-TYPE(docstore_store_info, store_info_fields);
+TYPE_SINCE(docstore_store_info, store_info_fields, 216);
 
 static const struct fz_field store_list_fields[] = {
 	F(docstore_store_list, size, FZ_SIZE),

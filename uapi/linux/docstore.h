@@ -339,6 +339,12 @@ struct docstore_store_remove {
  * @reads: documents looked up by DOCSTORE_READ and DOCSTORE_READ_MANY
  * @scanned: documents returned by DOCSTORE_SCAN
  * @name: the store's name, with a closing NUL
+ * @map_size: bytes of the mapping (see docstore_map.h)
+ * @lent: of the parts of batches that went to one partition, those that their
+ *	submitters carried out themselves, the partition being lent to them
+ * @polled: submitters for whom others carried out something, and who did not have
+ *	to sleep meanwhile
+ * @slept: and those who did
  *
  * All but the first two are filled in by the kernel. The counters are read
  * one after the other while the store changes.
@@ -368,6 +374,10 @@ struct docstore_store_info {
 	__aligned_u64 reads;
 	__aligned_u64 scanned;
 	__u8 name[DOCSTORE_STORE_NAME_SIZE];
+	__aligned_u64 map_size;
+	__aligned_u64 lent;
+	__aligned_u64 polled;
+	__aligned_u64 slept;
 };
 
 /**

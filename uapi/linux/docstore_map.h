@@ -6,6 +6,8 @@
  * follow them without a lock. Nothing here is a kernel address: a place is an
  * offset, in units of DOCSTORE_MAP_UNIT bytes from the beginning of the
  * partition's arena, and 0 is no place.
+ *
+ * Numbers are in the byte order of the host, and as long as on a 64-bit one.
  */
 #ifndef _UAPI_LINUX_DOCSTORE_MAP_H
 #define _UAPI_LINUX_DOCSTORE_MAP_H
@@ -14,12 +16,102 @@
 #include <linux/types.h>
 
 /* Changes whenever one of the structures below does. */
-#define DOCSTORE_MAP_LAYOUT		1
+#define DOCSTORE_MAP_LAYOUT		2
+
+/* "docstore", as eight bytes in memory. */
+#define DOCSTORE_MAP_MAGIC		"docstore"
+#define DOCSTORE_MAP_MAGIC_SIZE		8
 
 #define DOCSTORE_MAP_UNIT		16	/* bytes */
 #define DOCSTORE_MAP_UNIT_SHIFT		4
 #define DOCSTORE_MAP_CHUNK_SHIFT	21	/* arenas grow by 2 MiB */
 #define DOCSTORE_MAP_CHUNK_SIZE		2097152UL
+
+/**
+ * DOC: The mapping
+ *
+ * mmap() of a store's descriptor, with PROT_READ and MAP_SHARED, from offset 0
+ * and for as many bytes as @map_size of struct docstore_store_info says, or any
+ * part of that on page boundaries. The descriptor must be open for reading.
+ * Other protections are refused with EACCES, also later by mprotect(), private
+ * mappings with EINVAL, and what is beyond the end with ENXIO.
+ *
+ * The mapping begins with struct docstore_map_store, which says where the rest
+ * is: a struct docstore_map_partition for each partition, the names, and an
+ * arena for each partition. All of it may be read at any time, from the first to
+ * the last byte: where an arena has no memory there are zeros.
+ *
+ * A mapping stays good when the descriptor is closed, and holds the store as an
+ * open descriptor does: of a store that was removed it shows what is still going
+ * on in it. A child made by fork() has it too.
+ */
+
+/**
+ * enum docstore_map_state - what became of a store
+ * @DOCSTORE_MAP_REMOVED: it was removed; who opens its name now gets another
+ */
+enum docstore_map_state {
+	DOCSTORE_MAP_REMOVED = 1 << 0,
+};
+
+/**
+ * struct docstore_map_store - the beginning of the mapping
+ * @magic: DOCSTORE_MAP_MAGIC, without a closing NUL
+ * @layout: DOCSTORE_MAP_LAYOUT. A reader that does not know the number leaves
+ *	everything else alone
+ * @partitions: number of partitions
+ * @key: key of the hash of ids
+ * @incarnation: number of the store, never given twice while the module is loaded
+ * @size: bytes of the whole mapping
+ * @partitions_offset: where the page of the first partition begins, in bytes
+ * @partition_stride: bytes from the page of one partition to that of the next
+ * @names_offset: where the names begin
+ * @names_size: bytes of room for them
+ * @arenas_offset: where the first arena begins, a multiple of
+ *	DOCSTORE_MAP_CHUNK_SIZE
+ * @arena_stride: bytes from one arena to the next, likewise
+ * @__reserved0: 0
+ * @names_used: bytes of the names. Stored with release; names do not change once
+ *	they are there
+ * @state: enum docstore_map_state
+ * @__reserved: 0
+ *
+ * What stands above @names_used does not change. The names are struct
+ * docstore_name_record one after the other, as DOCSTORE_NAMES returns them, in
+ * the order of their ids from 1 on, up to @names_used. A record does not cross a
+ * multiple of 4096 bytes: one with id 0 says that the next begins there.
+ */
+struct docstore_map_store {
+	__u8 magic[DOCSTORE_MAP_MAGIC_SIZE];
+	__u32 layout;
+	__u32 partitions;
+	__aligned_u64 key[2];
+	__aligned_u64 incarnation;
+	__aligned_u64 size;
+	__aligned_u64 partitions_offset;
+	__aligned_u64 partition_stride;
+	__aligned_u64 names_offset;
+	__aligned_u64 names_size;
+	__aligned_u64 arenas_offset;
+	__aligned_u64 arena_stride;
+	__aligned_u64 __reserved0[4];
+	__aligned_u64 names_used;
+	__u32 state;
+	__u32 __reserved[13];
+};
+
+/**
+ * DOC: Reading a document
+ *
+ * 1. Load @era of the partition with acquire, then @visible_seq with acquire.
+ * 2. Look for the document in the index, as told below.
+ * 3. Copy what is wanted. Nothing that is read may be trusted before step 5, no
+ *    length and no offset: check each against @limit, or the arena's end.
+ * 4. Put a fence that orders the loads so far before the next one.
+ * 5. Load @era again. If it has grown by more than one, throw everything away
+ *    and begin again; a reader that has done so a few times asks the kernel
+ *    (DOCSTORE_READ), which always answers.
+ */
 
 /**
  * DOC: The index
@@ -44,7 +136,8 @@
  *
  * Buckets lie in segments of DOCSTORE_MAP_SEGMENT each. The partition's page
  * has the offsets of directory blocks, each of which has the offsets of
- * DOCSTORE_MAP_DIR_SEGMENTS segments.
+ * DOCSTORE_MAP_DIR_SEGMENTS segments. Of the buckets that there are by @buckets,
+ * these offsets are set, and never change: they alone need not be checked.
  */
 #define DOCSTORE_MAP_SLOTS		5
 #define DOCSTORE_MAP_SEGMENT_SHIFT	8
@@ -52,6 +145,7 @@
 #define DOCSTORE_MAP_DIR_SHIFT		10
 #define DOCSTORE_MAP_DIR_SEGMENTS	1024
 #define DOCSTORE_MAP_DIRS		256
+#define DOCSTORE_MAP_MAX_BUCKETS	67108864U /* 256 * 1024 * 256 */
 
 /**
  * DOC: The state of a document
@@ -151,7 +245,8 @@ static inline __u32 docstore_map_bucket(__u64 hash, __u32 buckets)
 	__u32 mask = buckets > 1 ? ~0U >> __builtin_clz(buckets - 1) : 0;
 	__u32 bucket = (__u32)hash & mask;
 
-	return bucket < buckets ? bucket : bucket & (mask >> 1);
+	/* Without a branch, which could not be predicted. */
+	return bucket & (mask >> (bucket >= buckets));
 }
 
 /**
@@ -180,6 +275,18 @@ static inline __u32 docstore_map_tag(__u64 hash)
 static inline __u64 __docstore_rotl(__u64 x, int n)
 {
 	return x << n | x >> (64 - n);
+}
+
+/* Eight bytes, the first one lowest. */
+static inline __u64 __docstore_load(const __u8 *p)
+{
+	__u64 m;
+
+	__builtin_memcpy(&m, p, 8);
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	m = __builtin_bswap64(m);
+#endif
+	return m;
 }
 
 static inline void __docstore_sip_round(__u64 *v)
@@ -222,18 +329,21 @@ static inline __u64 docstore_map_hash(const __u64 *key, const void *id,
 	__u32 i;
 
 	for (i = 0; i + 8 <= len; i += 8) {
-		__u64 m;
+		__u64 m = __docstore_load(p + i);
 
-		__builtin_memcpy(&m, p + i, 8);
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-		m = __builtin_bswap64(m);
-#endif
 		v[3] ^= m;
 		__docstore_sip_round(v);
 		v[0] ^= m;
 	}
-	for (; i < len; i++)
-		last |= (__u64)p[i] << (8 * (i & 7));
+	if (len >= 8) {
+		/* The last eight bytes hold all that is left; no loop that ends anywhere. */
+		__u64 m = __docstore_load(p + len - 8);
+
+		last |= len & 7 ? m >> (64 - 8 * (len & 7)) : 0;
+	} else {
+		for (; i < len; i++)
+			last |= (__u64)p[i] << (8 * i);
+	}
 
 	v[3] ^= last;
 	__docstore_sip_round(v);

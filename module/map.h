@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The read-only mapping of a store.
+ */
+#ifndef _DOCSTORE_MAP_H
+#define _DOCSTORE_MAP_H
+
+#include <linux/types.h>
+
+struct ds_chunk;
+struct ds_owned;
+struct ds_store;
+struct file;
+struct inode;
+struct vm_area_struct;
+
+/**
+ * struct ds_map - what a store is mapped with
+ * @inode: whose address space knows all mappings of the store
+ * @head: the first page, which says where the rest is
+ */
+struct ds_map {
+	struct inode *inode;
+	struct docstore_map_store *head;
+};
+
+int ds_map_create(struct ds_store *store, u32 max_chunks);
+void ds_map_destroy(struct ds_store *store);
+void ds_map_removed(struct ds_store *store);
+
+void ds_map_show_chunk(struct ds_owned *owned, struct ds_chunk *chunk);
+void ds_map_hide_chunk(struct ds_owned *owned, struct ds_chunk *chunk);
+
+int ds_map_mmap(struct ds_store *store, struct vm_area_struct *vma);
+struct file *ds_map_file(struct ds_store *store, const struct file_operations *fops,
+			 void *private, int flags);
+
+int ds_maps_init(void);
+void ds_maps_exit(void);
+
+#endif /* _DOCSTORE_MAP_H */
