@@ -12,60 +12,78 @@ int ds_id_check(struct ds_str id)
 	return id.len > DOCSTORE_MAX_ID ? -ENAMETOOLONG : 0;
 }
 
-DS_PUBLIC int ds_document_check(const void *buffer, size_t len, struct ds_doc *doc)
+/*
+ * ds_document_open() - check a document and open a view of it
+ * @head: its header
+ * @meta: what follows the header, up to the values
+ * @values: the values, which need not follow that
+ * @len: bytes of all three
+ * @doc: where the view goes
+ *
+ * Return: 0 or -EBADMSG.
+ */
+int ds_document_open(const struct docstore_version *head, const unsigned char *meta,
+		     const unsigned char *values, size_t len, struct ds_doc *doc)
 {
-	const unsigned char *p = buffer;
-	struct docstore_version v;
-	size_t at, values, n;
+	const unsigned char *p = meta;
+	size_t n = head->nprops, room;
 	uint32_t i, end, from = 0;
 
-	if (len < sizeof(v))
-		return -EBADMSG;
-	memcpy(&v, p, sizeof(v));
-	if (v.size < sizeof(v) || v.size > len)
+	if (head->size < sizeof(*head) || head->size > len)
 		return -EBADMSG;
 	/* A flag that we do not know may mean another layout. */
-	if (!v.version || !v.id_len || v.flags & ~KNOWN_FLAGS)
+	if (!head->version || !head->id_len || head->flags & ~KNOWN_FLAGS)
+		return -EBADMSG;
+	if (sizeof(*head) + ds_document_meta(head) > head->size)
 		return -EBADMSG;
 
 	memset(doc, 0, sizeof(*doc));
-	n = v.nprops;
-	at = sizeof(v);
-	if (v.flags & DOCSTORE_VERSION_SET) {
-		doc->__set = p + at;
-		at += 4 * n;
+	if (head->flags & DOCSTORE_VERSION_SET) {
+		doc->__set = p;
+		p += 4 * n;
 	}
-	doc->__wide = v.flags & DOCSTORE_VERSION_WIDE;
-	doc->__ends = p + at;
-	at += (doc->__wide ? 4 : 2) * n;
-	doc->__names = p + at;
-	at += 2 * n;
-	doc->__types = p + at;
-	at += n;
-	doc->id = ds_mem(p + at, v.id_len);
-	at += v.id_len;
-	doc->__values = p + at;
-	if (at > v.size)
-		return -EBADMSG;
+	doc->__wide = head->flags & DOCSTORE_VERSION_WIDE;
+	doc->__ends = p;
+	p += (doc->__wide ? 4 : 2) * n;
+	doc->__names = p;
+	p += 2 * n;
+	doc->__types = p;
+	p += n;
+	doc->id = ds_mem(p, head->id_len);
+	doc->__values = values;
 
-	values = v.size - at;
+	room = head->size - sizeof(*head) - ds_document_meta(head);
 	for (i = 0; i < n; i++) {
 		struct ds_value value;
 
 		end = __ds_doc_end(doc, i);
-		if (end < from || end > values || !ds_doc_name(doc, i))
+		if (end < from || end > room || !ds_doc_name(doc, i))
 			return -EBADMSG;
-		if (!__ds_value(&value, doc->__types[i], doc->__values + from, end - from))
+		if (!__ds_value(&value, doc->__types[i], values + from, end - from))
 			return -EBADMSG;
 		from = end;
 	}
 
-	doc->version = v.version;
-	doc->created = v.created;
-	doc->changed = v.changed;
-	doc->seq = v.seq;
-	doc->bytes = v.size;
-	doc->type = v.type;
-	doc->nprops = v.nprops;
+	doc->version = head->version;
+	doc->created = head->created;
+	doc->changed = head->changed;
+	doc->seq = head->seq;
+	doc->bytes = head->size;
+	doc->type = head->type;
+	doc->nprops = head->nprops;
 	return 0;
+}
+
+DS_PUBLIC int ds_document_check(const void *buffer, size_t len, struct ds_doc *doc)
+{
+	const unsigned char *p = buffer;
+	struct docstore_version v;
+
+	if (len < sizeof(v))
+		return -EBADMSG;
+	memcpy(&v, p, sizeof(v));
+	if (sizeof(v) + ds_document_meta(&v) > len)
+		return -EBADMSG;
+	p += sizeof(v);
+	return ds_document_open(&v, p, p + ds_document_meta(&v), len, doc);
 }

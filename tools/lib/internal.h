@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "libdocstore.h"
+#include "map.h"
 
 #define DS_PUBLIC	__attribute__((visibility("default")))
 
@@ -45,6 +46,7 @@ struct ds_store {
 	unsigned int max_ops;
 	size_t max_batch;
 	struct ds_names names;
+	struct ds_map map;		/* .base is NULL where the kernel is asked */
 };
 
 int ds_names_init(struct ds_names *names);
@@ -57,6 +59,8 @@ void ds_names_destroy(struct ds_names *names);
 int ds_sys_open(const char *device, bool write);
 int ds_sys_ioctl(int fd, unsigned long request, void *arg);
 void ds_sys_close(int fd);
+void *ds_sys_map(int fd, size_t size);	/* NULL if it can't be mapped */
+void ds_sys_unmap(void *base, size_t size);
 
 /* For ioctls that have nothing to return but that they were carried out. */
 static inline int ds_ioctl(int fd, unsigned long request, void *arg)
@@ -77,5 +81,20 @@ static inline uint64_t ds_ptr(const void *p)
 	 sizeof((opts)->member) ? (opts)->member : (__typeof__((opts)->member)){ 0 })
 
 int ds_id_check(struct ds_str id);
+
+/* What is between a document's header and its values: at most 9 KiB and an id. */
+static inline size_t ds_document_meta(const struct docstore_version *head)
+{
+	size_t each = 2 + 2 + 1;
+
+	if (head->flags & DOCSTORE_VERSION_SET)
+		each += 4;
+	if (head->flags & DOCSTORE_VERSION_WIDE)
+		each += 2;
+	return each * head->nprops + head->id_len;
+}
+
+int ds_document_open(const struct docstore_version *head, const unsigned char *meta,
+		     const unsigned char *values, size_t len, struct ds_doc *doc);
 
 #endif /* LIBDOCSTORE_INTERNAL_H */

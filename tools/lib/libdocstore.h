@@ -191,13 +191,23 @@ struct ds_prop {
 /* --- stores --------------------------------------------------------------- */
 
 /**
+ * enum ds_open_flags - flags of ds_open()
+ * @DS_OPEN_NO_MAP: don't map the store: each read is a system call
+ */
+enum ds_open_flags {
+	DS_OPEN_NO_MAP = 1 << 0,
+};
+
+/**
  * struct ds_open_opts - how to open a store
  * @size: sizeof(struct ds_open_opts)
  * @device: the control node; NULL for DS_DEVICE
+ * @flags: enum ds_open_flags; for ds_open() only
  */
 struct ds_open_opts {
 	size_t size;
 	const char *device;
+	unsigned int flags;
 };
 
 /**
@@ -206,6 +216,11 @@ struct ds_open_opts {
  * @flags: DOCSTORE_OPEN_READ, DOCSTORE_OPEN_WRITE or both
  * @opts: options, or NULL
  * @store: where the open store goes
+ *
+ * A store that is open for reading is mapped, if it can be, and then read without
+ * system calls. Where it can't, for want of address space or on a 32-bit machine,
+ * the same functions ask the kernel, with the same results; ds_map_stats() says
+ * which it is.
  *
  * Permission is checked once, here. Close it with ds_close(). A child made by
  * fork() may go on using it; exec closes it.
@@ -502,6 +517,81 @@ static inline int ds_doc_find(const struct ds_doc *doc, uint32_t name,
 }
 
 /* --- reading -------------------------------------------------------------- */
+
+/**
+ * struct ds_map_stats - how reads are served
+ * @size: sizeof(struct ds_map_stats)
+ * @map_bytes: address space that the mapping takes, 0 if the store is not mapped
+ * @retries: reads that began again because memory was used again under them
+ * @refused: reads that did so too often, and asked the kernel
+ */
+struct ds_map_stats {
+	size_t size;
+	uint64_t map_bytes;
+	uint64_t retries;
+	uint64_t refused;
+};
+
+/**
+ * ds_map_stats() - how reads of this process are served
+ * @store: the store
+ * @stats: where it goes; @stats->size must be set
+ *
+ * Return: 0; -EINVAL.
+ */
+int ds_map_stats(const struct ds_store *store, struct ds_map_stats *stats);
+
+/**
+ * ds_version() - which version a document has
+ * @store: a store open for reading
+ * @id: the document's id
+ * @version: where its version number goes, or NULL
+ *
+ * To see whether a copy that was read earlier is still the newest.
+ *
+ * Return: 0; -ENOENT if there is no such document; -EBADF, -EINVAL,
+ * -ENAMETOOLONG.
+ */
+int ds_version(struct ds_store *store, struct ds_str id, uint64_t *version);
+
+/**
+ * ds_exists() - is there a document
+ * @store: a store open for reading
+ * @id: the document's id
+ *
+ * Return: 1 or 0; -EBADF, -EINVAL, -ENAMETOOLONG.
+ */
+int ds_exists(struct ds_store *store, struct ds_str id);
+
+/**
+ * ds_view_fn - what to do with a document that is looked at where it lies
+ * @doc: the document
+ * @arg: the caller's
+ *
+ * Return: what ds_view() returns.
+ */
+typedef int ds_view_fn(const struct ds_doc *doc, void *arg);
+
+/**
+ * ds_view() - look at a document without copying it
+ * @store: a store open for reading
+ * @id: the document's id
+ * @fn: called with the document
+ * @arg: for @fn
+ *
+ * Strings, bytes and JSON that @fn sees lie in the store's memory. Should that be
+ * used for something else meanwhile, which only a slow @fn will see, ds_view()
+ * calls @fn again, with what the document is by then: what counts is the last
+ * call, and @fn must not rely on such bytes to make sense, nor to stay the same
+ * while it looks at them, before ds_view() has returned. It may look at them
+ * without fear: they are there. Everything else in @doc is a copy.
+ *
+ * Allocates nothing, but where the store is not mapped.
+ *
+ * Return: what @fn returned; -ENOENT if there is no such document; -EBADF,
+ * -EBADMSG, -EINVAL, -ENAMETOOLONG, -ENOMEM.
+ */
+int ds_view(struct ds_store *store, struct ds_str id, ds_view_fn *fn, void *arg);
 
 /**
  * ds_get() - read a document

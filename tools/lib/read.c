@@ -1,36 +1,77 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* libdocstore: reading documents into buffers of the caller. */
+#include <limits.h>
 #include <stdlib.h>
 
 #include "internal.h"
 
 /* The kernel counts buffers in 32 bits; nothing to be read is longer. */
-static __u32 room(size_t len)
+static __u32 counted(size_t len)
 {
 	return len > UINT32_MAX ? UINT32_MAX : (__u32)len;
 }
 
-DS_PUBLIC int ds_get(struct ds_store *store, struct ds_str id, void *buffer,
-		     size_t *len, struct ds_doc *doc)
+DS_PUBLIC int ds_map_stats(const struct ds_store *store, struct ds_map_stats *stats)
+{
+	struct ds_map_stats all = { .size = stats->size };
+
+	if (stats->size < sizeof(stats->size))
+		return -EINVAL;
+	if (store->map.base) {
+		all.map_bytes = store->map.size;
+		all.retries = atomic_load_explicit(&store->map.retries, memory_order_relaxed);
+		all.refused = atomic_load_explicit(&store->map.refused, memory_order_relaxed);
+	}
+	memset(stats, 0, stats->size);
+	memcpy(stats, &all, stats->size < sizeof(all) ? stats->size : sizeof(all));
+	stats->size = all.size;
+	return 0;
+}
+
+/* By the kernel: as ds_get(), but that nothing is checked yet. */
+static int ask_document(const struct ds_store *store, struct ds_str id, void *buffer,
+			size_t room, size_t *len)
 {
 	struct docstore_read arg = {
 		.size = sizeof(arg),
 		.id = ds_ptr(id.data),
 		.id_len = (__u32)id.len,
 		.buffer = ds_ptr(buffer),
-		.buffer_len = room(*len),
+		.buffer_len = counted(room),
 	};
-	int err = ds_id_check(id);
+	int err = ds_ioctl(store->fd, DOCSTORE_READ, &arg);
 
 	if (err)
 		return err;
-	err = ds_ioctl(store->fd, DOCSTORE_READ, &arg);
-	if (err)
-		return err;
 	*len = arg.length;
-	if (arg.length > arg.buffer_len)
-		return -ENOBUFS;
-	err = ds_document_check(buffer, arg.length, doc);
+	return arg.length > arg.buffer_len ? -ENOBUFS : 0;
+}
+
+static int read_mapped(struct ds_store *store, const struct ds_map_id *key, void *buffer,
+		       size_t room, size_t *len)
+{
+	int err = ds_map_copy(&store->map, key, buffer, room, len);
+
+	return err == -EAGAIN ? ask_document(store, ds_mem(key->data, key->len), buffer, room,
+					     len) : err;
+}
+
+static int read_document(struct ds_store *store, struct ds_str id, void *buffer, size_t room,
+			 size_t *len)
+{
+	struct ds_map_id key;
+
+	if (!store->map.base)
+		return ask_document(store, id, buffer, room, len);
+	key = ds_map_id(&store->map, id.data, id.len);
+	return read_mapped(store, &key, buffer, room, len);
+}
+
+/* Is this a document, and the one that was asked for? */
+static int open_document(struct ds_str id, const void *buffer, size_t len, struct ds_doc *doc)
+{
+	int err = ds_document_check(buffer, len, doc);
+
 	if (err)
 		return err;
 	if (doc->id.len != id.len || memcmp(doc->id.data, id.data, id.len))
@@ -38,61 +79,187 @@ DS_PUBLIC int ds_get(struct ds_store *store, struct ds_str id, void *buffer,
 	return 0;
 }
 
+DS_PUBLIC int ds_get(struct ds_store *store, struct ds_str id, void *buffer,
+		     size_t *len, struct ds_doc *doc)
+{
+	size_t size;
+	int err = ds_id_check(id);
+
+	if (err)
+		return err;
+	err = read_document(store, id, buffer, *len, &size);
+	if (!err || err == -ENOBUFS)
+		*len = size;
+	return err ? err : open_document(id, buffer, size, doc);
+}
+
+/* A property that is looked for, and what was found. */
+struct property {
+	uint32_t name;
+	void *buffer;
+	size_t room;
+	size_t len;
+	unsigned int type;
+	uint64_t version;
+};
+
+/* By the kernel; with name 0 only to see whether there is a document. */
+static int ask_property(const struct ds_store *store, struct ds_str id, struct property *p)
+{
+	struct docstore_read arg = {
+		.size = sizeof(arg),
+		.id = ds_ptr(id.data),
+		.id_len = (__u32)id.len,
+		.buffer = ds_ptr(p->buffer),
+		.buffer_len = counted(p->room),
+		.property = p->name,
+	};
+	int err = ds_ioctl(store->fd, DOCSTORE_READ, &arg);
+
+	if (err)
+		return err;
+	p->len = arg.length;
+	p->type = arg.type;
+	p->version = arg.version;
+	return 0;
+}
+
+#define load(p)		__atomic_load_n((p), __ATOMIC_RELAXED)
+
+/* Where a value ends, in a document that may change while we look. */
+static uint32_t end_of(const unsigned char *ends, bool wide, uint32_t i)
+{
+	if (wide)
+		return load((const uint32_t *)(const void *)ends + i);
+	return load((const uint16_t *)(const void *)ends + i);
+}
+
+static int find_property(const struct ds_map_view *view, void *arg)
+{
+	bool wide = view->flags & DOCSTORE_VERSION_WIDE;
+	uint32_t n = view->nprops, i, from, end;
+	const unsigned char *ends, *types;
+	struct docstore_version head;
+	struct property *p = arg;
+	const uint16_t *names;
+	size_t values;
+
+	ds_map_head(view, &head);
+	values = sizeof(head) + ds_document_meta(&head);
+	if (values > view->size)
+		return -EAGAIN;
+	p->version = head.version;
+	ends = view->at + sizeof(head);
+	if (view->flags & DOCSTORE_VERSION_SET)
+		ends += 4 * (size_t)n;
+	names = (const void *)(ends + (wide ? 4 : 2) * (size_t)n);
+	types = (const unsigned char *)(names + n);
+	for (i = 0; i < n; i++)
+		if (load(&names[i]) == p->name)
+			break;
+	if (i == n)
+		return -ENODATA;
+	from = i ? end_of(ends, wide, i - 1) : 0;
+	end = end_of(ends, wide, i);
+	if (from > end || end > view->size - values)
+		return -EAGAIN;
+	p->type = load(&types[i]);
+	p->len = end - from;
+	memcpy(p->buffer, view->at + values + from, p->len < p->room ? p->len : p->room);
+	return 0;
+}
+
+static int see_version(const struct ds_map_view *view, void *arg)
+{
+	struct docstore_version head;
+	struct property *p = arg;
+
+	ds_map_head(view, &head);
+	p->version = head.version;
+	return 0;
+}
+
+/* Without a name only to see whether there is a document, and which version. */
+static int read_property(struct ds_store *store, struct ds_str id, struct property *p)
+{
+	struct ds_map_id key;
+	int err;
+
+	if (!store->map.base)
+		return ask_property(store, id, p);
+	key = ds_map_id(&store->map, id.data, id.len);
+	err = ds_map_read(&store->map, &key, p->name ? find_property : see_version, p);
+	return err == -EAGAIN ? ask_property(store, id, p) : err;
+}
+
+DS_PUBLIC int ds_version(struct ds_store *store, struct ds_str id, uint64_t *version)
+{
+	struct property p = { .name = 0 };
+	int err = ds_id_check(id);
+
+	if (!err)
+		err = read_property(store, id, &p);
+	if (!err && version)
+		*version = p.version;
+	return err;
+}
+
+DS_PUBLIC int ds_exists(struct ds_store *store, struct ds_str id)
+{
+	int err = ds_version(store, id, NULL);
+
+	return err == -ENOENT ? 0 : err ? err : 1;
+}
+
 DS_PUBLIC int ds_get_property(struct ds_store *store, struct ds_str id,
 			      struct ds_str property, void *buffer, size_t *len,
 			      struct ds_value *value, uint64_t *version)
 {
 	uint64_t small;		/* numbers need no room of the caller's */
-	void *to = *len < sizeof(small) ? &small : buffer;
-	struct docstore_read arg = {
-		.size = sizeof(arg),
-		.id = ds_ptr(id.data),
-		.id_len = (__u32)id.len,
-		.buffer = ds_ptr(to),
-		.buffer_len = to == buffer ? room(*len) : sizeof(small),
+	bool roomy = *len >= sizeof(small);
+	struct property p = {
+		.buffer = roomy ? buffer : &small,
+		.room = roomy ? *len : sizeof(small),
 	};
-	uint32_t name;
 	int err = ds_id_check(id);
 
 	if (err)
 		return err;
-	err = ds_lookup(store, property, &name);
+	err = ds_lookup(store, property, &p.name);
 	if (err == -ENODATA) {
 		/* No document has it; still, say whether this one exists. */
-		arg.buffer_len = 0;
-		err = ds_ioctl(store->fd, DOCSTORE_READ, &arg);
+		err = ds_version(store, id, NULL);
 		return err ? err : -ENODATA;
 	}
 	if (err)
 		return err;
-	arg.property = name;
-	err = ds_ioctl(store->fd, DOCSTORE_READ, &arg);
+	err = read_property(store, id, &p);
 	if (err)
 		return err;
 	if (version)
-		*version = arg.version;
-	if (arg.length > arg.buffer_len) {
-		*len = arg.length;
+		*version = p.version;
+	if (p.len > p.room) {
+		*len = p.len;
 		return -ENOBUFS;
 	}
-	if (!__ds_value(value, arg.type, to, arg.length))
+	if (!__ds_value(value, p.type, p.buffer, p.len))
 		return -EBADMSG;
-	if (to == &small && value->str.data == &small) {
-		bool fits = arg.length <= *len;
+	if (!roomy && value->str.data == &small) {
+		bool fits = p.len <= *len;
 
-		*len = arg.length;
+		*len = p.len;
 		if (!fits)
 			return -ENOBUFS;
-		if (arg.length)
-			memcpy(buffer, &small, arg.length);
+		if (p.len)
+			memcpy(buffer, &small, p.len);
 		value->str.data = buffer;
 	}
-	*len = arg.length;
+	*len = p.len;
 	return 0;
 }
 
-DS_PUBLIC int ds_read_many(struct ds_store *store, struct docstore_read_item *items,
-			   size_t count, void *buffer, size_t *len)
+static int ask_many(struct ds_store *store, struct docstore_read_item *items, size_t count,
+		    void *buffer, size_t *len)
 {
 	struct docstore_read_many arg = {
 		.size = sizeof(arg),
@@ -100,13 +267,10 @@ DS_PUBLIC int ds_read_many(struct ds_store *store, struct docstore_read_item *it
 		.item_size = sizeof(*items),
 		.count = count < store->max_ops ? (__u32)count : store->max_ops,
 		.buffer = ds_ptr(buffer),
-		.buffer_len = room(*len),
+		.buffer_len = counted(*len),
 	};
-	int err;
+	int err = ds_ioctl(store->fd, DOCSTORE_READ_MANY, &arg);
 
-	if (!count)
-		return -EINVAL;
-	err = ds_ioctl(store->fd, DOCSTORE_READ_MANY, &arg);
 	if (err)
 		return err;
 	if (!arg.done) {
@@ -117,6 +281,81 @@ DS_PUBLIC int ds_read_many(struct ds_store *store, struct docstore_read_item *it
 		return -EBADMSG;
 	*len = arg.used;
 	return (int)arg.done;
+}
+
+static struct ds_str item_id(const struct docstore_read_item *item)
+{
+	return ds_mem((const void *)(uintptr_t)item->id, item->id_len);
+}
+
+/* Begin with a group of documents: check and hash the ids, and fetch what they lead to. */
+static void begin_group(const struct ds_map *map, const struct docstore_read_item *items,
+			size_t count, struct ds_map_id *keys)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		struct ds_str id = item_id(&items[i]);
+
+		/* What can't be an id is not looked for; see read_group(). */
+		keys[i] = ds_id_check(id) ? ds_map_id(map, "", 0) : ds_map_id(map, id.data, id.len);
+	}
+	ds_map_prefetch(map, keys, (unsigned int)count);
+}
+
+/*
+ * One after the other, until the buffer is full. Return how many were done, and in
+ * @full how much room the next one needs, or 0.
+ */
+static size_t read_group(struct ds_store *store, struct docstore_read_item *items, size_t count,
+			 char *buffer, size_t room, size_t *used, size_t *full)
+{
+	struct ds_map_id keys[DS_MAP_GROUP];
+	size_t size = 0, i;
+
+	begin_group(&store->map, items, count, keys);
+	for (i = 0; i < count; i++) {
+		struct docstore_read_item *item = &items[i];
+		int err = keys[i].len ? 0 : ds_id_check(item_id(item));
+
+		item->offset = 0;
+		item->length = 0;
+		if (!err)
+			err = read_mapped(store, &keys[i], buffer + *used, room - *used, &size);
+		if (err == -ENOBUFS) {
+			*full = size;
+			break;
+		}
+		item->result = err;
+		if (err)
+			continue;
+		item->offset = (__u32)*used;
+		item->length = (__u32)size;
+		*used += (size + 7) & ~(size_t)7;
+		if (*used > room)
+			*used = room;
+	}
+	return i;
+}
+
+DS_PUBLIC int ds_read_many(struct ds_store *store, struct docstore_read_item *items,
+			   size_t count, void *buffer, size_t *len)
+{
+	size_t room = counted(*len), used = 0, full = 0, done = 0;
+
+	if (!count)
+		return -EINVAL;
+	if (!store->map.base)
+		return ask_many(store, items, count, buffer, len);
+	if (count > INT_MAX)
+		count = INT_MAX;
+	while (done < count && !full) {
+		size_t n = count - done < DS_MAP_GROUP ? count - done : DS_MAP_GROUP;
+
+		done += read_group(store, items + done, n, buffer, room, &used, &full);
+	}
+	*len = done ? used : full;
+	return done ? (int)done : -ENOBUFS;
 }
 
 DS_PUBLIC int ds_read_item(const struct docstore_read_item *item, const void *buffer,

@@ -46,6 +46,25 @@ static int control(const char *device, bool write, unsigned long request, void *
 	return ret > 0 ? -EBADMSG : ret;
 }
 
+/*
+ * Map a store, if that is possible: it must be open for reading, and there must be
+ * room in the address space. Where it is not, the kernel is asked for everything.
+ */
+static void map_store(struct ds_store *store)
+{
+	struct docstore_store_info info = { .size = sizeof(info) };
+	void *base;
+
+	/* Shorter words than the kernel's would not be loaded at once. */
+	if (sizeof(void *) < 8 || !(store->flags & DOCSTORE_OPEN_READ))
+		return;
+	if (ds_ioctl(store->fd, DOCSTORE_STORE_INFO, &info) || !info.map_size)
+		return;
+	base = ds_sys_map(store->fd, info.map_size);
+	if (base && ds_map_init(&store->map, base, info.map_size))
+		ds_sys_unmap(base, info.map_size);
+}
+
 DS_PUBLIC int ds_open(const char *name, unsigned int flags,
 		      const struct ds_open_opts *opts, struct ds_store **ret)
 {
@@ -55,6 +74,8 @@ DS_PUBLIC int ds_open(const char *name, unsigned int flags,
 	int err;
 
 	*ret = NULL;
+	if (ds_opt(opts, flags) & ~(unsigned int)DS_OPEN_NO_MAP)
+		return -EINVAL;
 	err = copy_name(arg.name, name);
 	if (err)
 		return err;
@@ -82,6 +103,8 @@ DS_PUBLIC int ds_open(const char *name, unsigned int flags,
 		goto close;
 	store->max_ops = info.max_ops;
 	store->max_batch = info.max_batch;
+	if (!(ds_opt(opts, flags) & DS_OPEN_NO_MAP))
+		map_store(store);
 	*ret = store;
 	return 0;
 
@@ -98,6 +121,8 @@ DS_PUBLIC void ds_close(struct ds_store *store)
 {
 	if (!store)
 		return;
+	if (store->map.base)
+		ds_sys_unmap((void *)(uintptr_t)store->map.base, store->map.size);
 	ds_sys_close(store->fd);
 	ds_names_destroy(&store->names);
 	free(store);

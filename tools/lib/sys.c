@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -29,4 +30,16 @@ int ds_sys_ioctl(int fd, unsigned long request, void *arg)
 void ds_sys_close(int fd)
 {
 	close(fd);
+}
+
+void *ds_sys_map(int fd, size_t size)
+{
+	void *base = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+
+	return base == MAP_FAILED ? NULL : base;
+}
+
+void ds_sys_unmap(void *base, size_t size)
+{
+	munmap(base, size);
 }

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * libdocstore: reading documents out of the mapping of a store.
+ *
+ * Nothing here makes a system call, allocates, or waits. What is read may change
+ * under the reader's hands: see <linux/docstore_map.h> for the rules.
+ */
+#ifndef LIBDOCSTORE_MAP_H
+#define LIBDOCSTORE_MAP_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <linux/docstore_map.h>
+
+/* A read that had to begin again so often gives up; see ds_map_get(). */
+#define DS_MAP_TRIES	8
+/* Documents that are looked for at once. */
+#define DS_MAP_GROUP	16
+
+/**
+ * struct ds_map - a mapped store
+ * @base: where it is mapped; NULL if it is not
+ * @size: bytes
+ * @pages: the first partition's page
+ * @page_stride: from one to the next
+ * @arenas: the first arena
+ * @arena_stride: from one to the next
+ * @partitions: number of partitions
+ * @key: of the hash
+ * @retries: reads that began again, since memory was used again meanwhile
+ * @refused: reads that gave up
+ */
+struct ds_map {
+	const unsigned char *base;
+	size_t size;
+	const unsigned char *pages;
+	size_t page_stride;
+	const unsigned char *arenas;
+	size_t arena_stride;
+	uint32_t partitions;
+	__u64 key[2];
+	_Atomic uint64_t retries;
+	_Atomic uint64_t refused;
+};
+
+/**
+ * struct ds_map_id - a document that is looked for
+ * @data: its id
+ * @len: the id's length, 1 to DOCSTORE_MAX_ID
+ * @hash: ds_map_hash() of it
+ */
+struct ds_map_id {
+	const void *data;
+	uint32_t len;
+	uint64_t hash;
+};
+
+/**
+ * struct ds_map_view - a document in the mapping, as far as it can be trusted
+ * @at: where it lies; no byte of @size from here on is outside the mapping
+ * @size: its size; this and what follows was loaded once and does not change
+ * @prev: its predecessor
+ * @seq: the commit that published it
+ * @type: id of the name of its type
+ * @nprops: number of properties
+ * @id_len: length of its id
+ * @flags: enum docstore_version_flags
+ */
+struct ds_map_view {
+	const unsigned char *at;
+	uint32_t size;
+	uint32_t prev;
+	uint64_t seq;
+	uint32_t type;
+	uint16_t nprops;
+	uint8_t id_len;
+	uint8_t flags;
+};
+
+/**
+ * ds_map_fn - what to do with a document that was found
+ * @view: the document
+ * @arg: the caller's
+ *
+ * Called again when what it has seen turns out to be nothing.
+ *
+ * Return: what the read returns if it has not to begin again.
+ */
+typedef int ds_map_fn(const struct ds_map_view *view, void *arg);
+
+/**
+ * ds_map_head() - the header of a document that is being looked at
+ * @view: the document
+ * @head: where it goes; @prev is 0 there
+ */
+static inline void ds_map_head(const struct ds_map_view *view, struct docstore_version *head)
+{
+	const struct docstore_version *from = (const void *)view->at;
+
+	*head = (struct docstore_version){
+		.seq = view->seq,
+		.version = __atomic_load_n(&from->version, __ATOMIC_RELAXED),
+		.created = __atomic_load_n(&from->created, __ATOMIC_RELAXED),
+		.changed = __atomic_load_n(&from->changed, __ATOMIC_RELAXED),
+		.size = view->size,
+		.type = view->type,
+		.nprops = view->nprops,
+		.id_len = view->id_len,
+		.flags = view->flags,
+	};
+}
+
+int ds_map_init(struct ds_map *map, const void *base, size_t size);
+int ds_map_read(struct ds_map *map, const struct ds_map_id *id, ds_map_fn *fn, void *arg);
+int ds_map_copy(struct ds_map *map, const struct ds_map_id *id, void *buffer, size_t room,
+		size_t *len);
+void ds_map_prefetch(const struct ds_map *map, const struct ds_map_id *ids, unsigned int count);
+
+static inline struct ds_map_id ds_map_id(const struct ds_map *map, const void *data, size_t len)
+{
+	struct ds_map_id id = { data, (uint32_t)len, 0 };
+
+	id.hash = docstore_map_hash(map->key, data, (uint32_t)len);
+	return id;
+}
+
+#endif /* LIBDOCSTORE_MAP_H */
