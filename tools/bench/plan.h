@@ -27,6 +27,16 @@ struct numbers {
 	unsigned int count;
 };
 
+static inline bool numbers_have(const struct numbers *numbers, uint32_t n)
+{
+	unsigned int i;
+
+	for (i = 0; i < numbers->count; i++)
+		if (numbers->of[i] == n)
+			return true;
+	return false;
+}
+
 struct plan {
 	const struct bench_system *systems[PLAN_MAX];
 	unsigned int system_count;
