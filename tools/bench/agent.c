@@ -75,6 +75,27 @@ static int load_all(struct team *team, struct worker *w)
 	return 0;
 }
 
+/* What the kernel tells of huge pages; it does not know of drivers' mappings. */
+static uint64_t huge_bytes(void)
+{
+	static const char *const fields[] = {
+		"AnonHugePages: %llu", "ShmemPmdMapped: %llu", "FilePmdMapped: %llu",
+		"Shared_Hugetlb: %llu", "Private_Hugetlb: %llu",
+	};
+	FILE *file = fopen("/proc/self/smaps_rollup", "r");
+	unsigned long long kb, total = 0;
+	char line[128];
+	size_t i;
+
+	while (file && fgets(line, sizeof(line), file))
+		for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+			if (sscanf(line, fields[i], &kb) == 1)
+				total += kb;
+	if (file)
+		fclose(file);
+	return total * 1024;
+}
+
 static void fill(struct team *team)
 {
 	const struct bench_system *system = team->setup.system;
@@ -88,6 +109,11 @@ static void fill(struct team *team)
 		give_up(team, AGENT_FAILED, w->shared->result.what);
 	if (system->memory)
 		team->shared->memory = system->memory(team->store);
+	team->shared->huge_bytes = huge_bytes();
+	if ((system->flags & BENCH_HUGE_PAGES) && team->shared->huge_bytes <
+	    (uint64_t)team->setup.documents * team->setup.value_bytes / 2)
+		give_up(team, AGENT_SKIPPED,
+			"got no huge pages: see /sys/kernel/mm/transparent_hugepage/");
 	worker_close(w);
 	free(w);
 }

@@ -24,6 +24,7 @@ struct agent_shared {
 	enum agent_state state;
 	char reason[160];
 	uint64_t memory;
+	uint64_t huge_bytes;	/* of its process, in huge pages */
 	size_t batches;		/* of the load, */
 	double *batch_ns;	/* and how long each took */
 	struct worker_shared workers[];

@@ -55,7 +55,8 @@ enum bench_flags {
 	BENCH_PROCESSES = 1 << 0,	/* its agent's children can use it too */
 	BENCH_CONTROL = 1 << 1,		/* no system, but something to compare with */
 	BENCH_SMALL_PAGES = 1 << 2,	/* keep malloc() off huge pages */
-	BENCH_ERRS = 1 << 3,		/* known to miss documents, or to return what
+	BENCH_HUGE_PAGES = 1 << 3,	/* pointless where these cannot be had */
+	BENCH_ERRS = 1 << 4,		/* known to miss documents, or to return what
 					 * is half written, beside a writer: that is
 					 * counted, and no failure while it is rare */
 };

@@ -88,11 +88,15 @@ static void batch(FILE *out, const struct plan *plan,
 void report_load(FILE *out, const struct plan *plan,
 		 const struct bench_system *system, struct loading *loading)
 {
-	double memory = (double)loading->memory, *ns = loading->batch_ns;
+	double memory = (double)loading->memory, huge = (double)loading->huge_bytes;
+	double *ns = loading->batch_ns;
 	size_t n = loading->batches;
 
 	if (loading->memory)
 		report_result(out, plan, system, NULL, "memory", "bytes", &memory, 1);
+	if (loading->huge_bytes)
+		report_result(out, plan, system, NULL, "memory_huge_pages", "bytes",
+			      &huge, 1);
 	if (!n)
 		return;
 	report_result(out, plan, system, NULL, "ns_per_op", "ns", loading->ns_per_op,

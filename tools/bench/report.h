@@ -31,6 +31,7 @@ struct loading {
 	double *batch_ns;	/* of each batch, the shortest of all times */
 	size_t batches;
 	uint64_t memory;
+	uint64_t huge_bytes;
 };
 
 void report_load(FILE *out, const struct plan *plan,

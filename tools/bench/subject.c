@@ -71,6 +71,7 @@ static void note_load(struct loading *loading, const struct plan *plan,
 	}
 	loading->batches = shared->batches;
 	loading->memory = shared->memory;
+	loading->huge_bytes = shared->huge_bytes;
 	loading->ns_per_op[loading->loads++] =
 		total / (double)shared->batches / plan->load_batch;
 }

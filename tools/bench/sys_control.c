@@ -164,7 +164,7 @@ BENCH_SYSTEM(memory_system)
 static const struct bench_system memory_huge_system = {
 	.name = "memory-huge",
 	.description = "measure: the same in 2 MiB pages",
-	.flags = BENCH_PROCESSES | BENCH_CONTROL,
+	.flags = BENCH_PROCESSES | BENCH_CONTROL | BENCH_HUGE_PAGES,
 	.variant = HUGE_PAGES,
 	.open = memory_open,
 	.session_open = control_session,

@@ -202,6 +202,7 @@ BENCH_SYSTEM(lfht_system)
 static const struct bench_system lfht_huge_system = {
 	.name = "lfht-huge",
 	.description = "the same with malloc() on 2 MiB pages",
+	.flags = BENCH_HUGE_PAGES,
 	LFHT_OPERATIONS,
 };
 BENCH_SYSTEM(lfht_huge_system)

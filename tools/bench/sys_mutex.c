@@ -262,7 +262,6 @@ static void mutex_close(void *store)
 }
 
 #define MUTEX_OPERATIONS				\
-	.flags = BENCH_PROCESSES,			\
 	.open = mutex_open,				\
 	.session_open = mutex_session,			\
 	.session_close = mutex_session_close,		\
@@ -277,6 +276,7 @@ static void mutex_close(void *store)
 static const struct bench_system mutex_system = {
 	.name = "mutex",
 	.description = "a hash table in shared memory behind one robust mutex",
+	.flags = BENCH_PROCESSES,
 	.variant = SMALL_PAGES,
 	MUTEX_OPERATIONS,
 };
@@ -285,6 +285,7 @@ BENCH_SYSTEM(mutex_system)
 static const struct bench_system mutex_huge_system = {
 	.name = "mutex-huge",
 	.description = "the same in 2 MiB pages",
+	.flags = BENCH_PROCESSES | BENCH_HUGE_PAGES,
 	.variant = HUGE_PAGES,
 	MUTEX_OPERATIONS,
 };
