@@ -10,6 +10,7 @@
 #include "core/arena.h"
 #include "device.h"
 #include "map.h"
+#include "request.h"
 #include "store.h"
 #include "worker.h"
 
@@ -21,9 +22,12 @@ static int __init docstore_init(void)
 	err = ds_maps_init();
 	if (err)
 		return err;
-	err = ds_workers_init();
+	err = ds_requests_init();
 	if (err)
 		goto err_maps;
+	err = ds_workers_init();
+	if (err)
+		goto err_requests;
 	err = ds_stores_init();
 	if (err)
 		goto err_workers;
@@ -36,6 +40,8 @@ err_stores:
 	ds_stores_exit();
 err_workers:
 	ds_workers_exit();
+err_requests:
+	ds_requests_exit();
 err_maps:
 	ds_maps_exit();
 	return err;
@@ -46,6 +52,7 @@ static void __exit docstore_exit(void)
 	ds_device_exit();
 	ds_stores_exit();
 	ds_workers_exit();
+	ds_requests_exit();
 	ds_maps_exit();
 }
 

@@ -5,14 +5,16 @@
 #include <linux/jiffies.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/rcupdate.h>
+#include <linux/sched/clock.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "memory.h"
+#include "owner.h"
 #include "request.h"
 #include "store.h"
-#include "worker.h"
 
 /*
  * How often a part that found no memory is tried again. Each time the submitter
@@ -21,14 +23,56 @@
  */
 #define DS_REQUEST_TRIES	4
 
+static unsigned int submit_poll_us = 10;
+module_param(submit_poll_us, uint, 0644);
+MODULE_PARM_DESC(submit_poll_us,
+		 "How long submitters look for their results before they sleep, in microseconds");
+
+/* Requests up to so many bytes come from a cache of their own. */
+#define DS_REQUEST_SMALL	2048
+
+static struct kmem_cache *ds_request_cache;
+
+/*
+ * Memory for a request, of which the first @fixed bytes are zeroed. Many a small one
+ * comes and goes in less time than it takes to charge it to a cgroup, which is done
+ * for those that may outlive the system call.
+ */
+static struct ds_request *ds_request_alloc(size_t fixed, size_t payload, bool async)
+{
+	gfp_t gfp = async ? GFP_KERNEL_ACCOUNT : GFP_KERNEL;
+	struct ds_request *request;
+
+	if (fixed + payload <= DS_REQUEST_SMALL) {
+		request = kmem_cache_alloc(ds_request_cache, gfp);
+		if (!request)
+			return NULL;
+		memset(request, 0, fixed);
+		request->small = true;
+		request->payload = (void *)request + fixed;
+		return request;
+	}
+	request = kvzalloc(fixed, GFP_KERNEL_ACCOUNT);
+	if (!request)
+		return NULL;
+	request->payload = kvmalloc(payload, GFP_KERNEL_ACCOUNT);
+	if (!request->payload) {
+		kvfree(request);
+		return NULL;
+	}
+	return request;
+}
+
 /**
  * ds_request_create() - a request without contents
  * @store: for which store
  * @count: for how many operations
+ * @payload: bytes of ids, values, and room for answers
+ * @async: it may go on when the system call has returned
  *
  * Return: the request, with room for the operations, or NULL.
  */
-struct ds_request *ds_request_create(struct ds_store *store, u32 count)
+struct ds_request *ds_request_create(struct ds_store *store, u32 count, u32 payload, bool async)
 {
 	u32 nparts = min(count, store->npartitions);
 	struct ds_request *request;
@@ -38,7 +82,7 @@ struct ds_request *ds_request_create(struct ds_store *store, u32 count)
 	parts = changes + count * sizeof(struct ds_change);
 	part_of = parts + nparts * sizeof(struct ds_part);
 	bytes = part_of + store->npartitions * sizeof(*request->part_of);
-	request = kvzalloc(bytes, GFP_KERNEL_ACCOUNT);
+	request = ds_request_alloc(bytes, payload, async);
 	if (!request)
 		return NULL;
 	refcount_set(&request->ref, 1);
@@ -65,9 +109,33 @@ void ds_request_put(struct ds_request *request)
 
 	if (!refcount_dec_and_test(&request->ref))
 		return;
-	kvfree(request->payload);
-	kvfree(request);
+	if (request->small) {
+		kmem_cache_free(ds_request_cache, request);
+	} else {
+		kvfree(request->payload);
+		kvfree(request);
+	}
 	ds_store_put(store);
+}
+
+/**
+ * ds_requests_init() - prepare for requests
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int ds_requests_init(void)
+{
+	ds_request_cache = kmem_cache_create("docstore_request", DS_REQUEST_SMALL, 0,
+					     SLAB_HWCACHE_ALIGN, NULL);
+	return ds_request_cache ? 0 : -ENOMEM;
+}
+
+/**
+ * ds_requests_exit() - undo it, when there are none any more
+ */
+void ds_requests_exit(void)
+{
+	kmem_cache_destroy(ds_request_cache);
 }
 
 /*
@@ -176,7 +244,7 @@ static void ds_part_queue(struct ds_part *part)
 	atomic_set(&part->state, DS_PART_QUEUED);
 	/* Full barrier in it: the part is complete for who takes it. */
 	llist_add(&part->node, &part->owned->queue);
-	ds_worker_kick(part->owned);
+	ds_owner_kick(part->owned);
 }
 
 /**
@@ -245,13 +313,42 @@ static void ds_part_set_results(struct ds_part *part, int error)
 }
 
 /*
+ * Wait a little without sleeping: for what another CPU is about to finish, to sleep
+ * would take longer. Return true if all parts are finished.
+ */
+static bool ds_request_poll(struct ds_request *request)
+{
+	u64 end = READ_ONCE(submit_poll_us) * 1000ULL;
+
+	if (!end || num_online_cpus() == 1)
+		return false;
+	end += local_clock();
+	do {
+		/* Acquire: the results are there. Pairs with ds_part_finish(). */
+		if (!atomic_read_acquire(&request->pending)) {
+			/* Who finished it may still be about to say so. */
+			wait_for_completion(&request->done);
+			return true;
+		}
+		cpu_relax();
+	} while (!need_resched() && !signal_pending(current) && local_clock() < end);
+	return false;
+}
+
+/*
  * Wait for all parts. A signal or the timeout takes back those that no owner has
  * begun with; the others are finished, which takes no longer than their commit.
  */
 static int ds_request_wait(struct ds_request *request, unsigned long timeout)
 {
-	long left = wait_for_completion_interruptible_timeout(&request->done, timeout);
+	long left;
 
+	if (ds_request_poll(request)) {
+		this_cpu_inc(request->store->stats->polled);
+		return 0;
+	}
+	this_cpu_inc(request->store->stats->slept);
+	left = wait_for_completion_interruptible_timeout(&request->done, timeout);
 	if (left > 0)
 		return 0;
 	ds_request_cancel(request);
@@ -259,18 +356,26 @@ static int ds_request_wait(struct ds_request *request, unsigned long timeout)
 	return left ? -ERESTARTSYS : -ETIMEDOUT;
 }
 
-/* Queue all parts that have something left to do, and wait. */
+/*
+ * Carry all parts out that have something left to do: those of idle partitions here,
+ * the first time, while the others are queued and waited for.
+ */
 static int ds_request_round(struct ds_request *request, bool again, unsigned long timeout)
 {
 	u32 i, parts = 0;
 
-	for (i = 0; i < request->nparts; i++)
-		if (!again || request->parts[i].batch.nomem)
-			parts++;
+	for (i = 0; i < request->nparts; i++) {
+		struct ds_part *part = &request->parts[i];
+
+		part->queue = again ? part->batch.nomem : !ds_owner_lend(part);
+		parts += part->queue;
+	}
+	if (!parts)
+		return 0;
 	atomic_set(&request->pending, parts);
 	reinit_completion(&request->done);
 	for (i = 0; i < request->nparts; i++)
-		if (!again || request->parts[i].batch.nomem)
+		if (request->parts[i].queue)
 			ds_part_queue(&request->parts[i]);
 	return ds_request_wait(request, timeout);
 }
@@ -326,7 +431,7 @@ static bool ds_request_settle_canceled(struct ds_request *request)
 	for (i = 0; i < request->nparts; i++) {
 		struct ds_part *part = &request->parts[i];
 
-		if (atomic_read(&part->state) != DS_PART_CANCELED)
+		if (atomic_read(&part->state) != DS_PART_CANCELED || part->begun)
 			any = true;
 		/* Also of those that the owner had begun with and had no memory for. */
 		ds_part_set_results(part, -ECANCELED);

@@ -40,6 +40,8 @@ enum ds_part_state {
  * @state: enum ds_part_state; QUEUED is left by cmpxchg
  * @batch: the operations
  * @last: end of the list of documents in @batch, while it is built
+ * @queue: it is to be queued
+ * @begun: some of it was carried out by the submitter before it was queued
  * @changes: number of documents
  * @bytes: memory that they need, about
  * @kcov: who wants to know which code it reaches, for fuzzers
@@ -51,6 +53,8 @@ struct ds_part {
 	atomic_t state;
 	struct ds_batch batch;
 	struct ds_change **last;
+	bool queue;
+	bool begun;
 	u32 changes;
 	u64 bytes;
 	/* Not of the same type in all kernels. */
@@ -62,6 +66,7 @@ struct ds_part {
  * @ref: the submitter, and each part that is queued
  * @pending: parts that are queued and not finished
  * @done: completed when @pending drops to 0
+ * @small: it comes from a cache, @payload included
  * @store: the store, which the request holds
  * @count: operations
  * @deltas: what they ask for and what came of it
@@ -76,6 +81,7 @@ struct ds_request {
 	refcount_t ref;
 	atomic_t pending;
 	struct completion done;
+	bool small;
 	struct ds_store *store;
 	u32 count;
 	struct ds_delta *deltas;
@@ -87,10 +93,14 @@ struct ds_request {
 	u16 *part_of;
 };
 
-struct ds_request *ds_request_create(struct ds_store *store, u32 count);
+struct ds_request *ds_request_create(struct ds_store *store, u32 count, u32 payload,
+				     bool async);
 void ds_request_put(struct ds_request *request);
 int ds_request_split(struct ds_request *request, bool atomic);
 int ds_request_run(struct ds_request *request, u32 timeout_ms);
+
+int ds_requests_init(void);
+void ds_requests_exit(void);
 
 /* For the owner. */
 bool ds_part_begin(struct ds_part *part);

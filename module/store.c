@@ -19,8 +19,8 @@
 #include <linux/wait_bit.h>
 
 #include "memory.h"
+#include "owner.h"
 #include "store.h"
-#include "worker.h"
 
 static unsigned int max_stores = 1024;
 module_param(max_stores, uint, 0644);
@@ -107,7 +107,7 @@ static struct ds_owned *ds_owned_create(struct ds_store *store, u32 number, u32 
 	mutex_init(&owned->memory_lock);
 	init_rwsem(&owned->map_lock);
 	ds_partition_init(&owned->partition, map, owned->chunks, max_chunks, store->key);
-	ds_worker_init_owned(owned);
+	ds_owner_prepare(owned);
 	return owned;
 }
 
@@ -147,7 +147,7 @@ static void ds_store_rest(struct ds_store *store)
 	u32 i;
 
 	for (i = 0; i < store->npartitions; i++)
-		ds_worker_rest(store->owned[i]);
+		ds_owner_rest(store->owned[i]);
 }
 
 /**
@@ -415,6 +415,9 @@ void ds_store_fill_info(struct ds_store *store, struct docstore_store_info *info
 		info->batches_failed += READ_ONCE(stats->batches_failed);
 		info->reads += READ_ONCE(stats->reads);
 		info->scanned += READ_ONCE(stats->scanned);
+		info->lent += READ_ONCE(stats->lent);
+		info->polled += READ_ONCE(stats->polled);
+		info->slept += READ_ONCE(stats->slept);
 	}
 }
 

@@ -73,12 +73,18 @@ struct ds_owned {
  * @batches_failed: batches of which nothing was
  * @reads: documents looked up
  * @scanned: documents returned by scans
+ * @lent: parts of batches carried out by their submitters
+ * @polled: submitters who waited without sleeping
+ * @slept: submitters who slept
  */
 struct ds_store_stats {
 	u64 batches;
 	u64 batches_failed;
 	u64 reads;
 	u64 scanned;
+	u64 lent;
+	u64 polled;
+	u64 slept;
 };
 
 /**

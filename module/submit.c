@@ -17,6 +17,9 @@
 #include "store.h"
 #include "submit.h"
 
+/* So many operations are copied to the stack. */
+#define DS_SUBMIT_FEW		4
+
 /* What the fields of an operation may hold. */
 #define DS_OP_WRITES		BIT(0)	/* it changes the document */
 #define DS_OP_PROPERTY		BIT(1)	/* @property must be a name */
@@ -259,13 +262,9 @@ static int ds_submit_run(struct ds_session *session, struct docstore_submit *arg
 	err = ds_submit_check(session, ops, arg->count, &payload);
 	if (err)
 		return err;
-	request = ds_request_create(session->store, arg->count);
+	request = ds_request_create(session->store, arg->count, payload, false);
 	if (!request)
 		return -ENOMEM;
-	err = -ENOMEM;
-	request->payload = kvmalloc(payload, GFP_KERNEL_ACCOUNT);
-	if (!request->payload)
-		goto out;
 	err = ds_submit_fill(request, ops);
 	if (err)
 		goto out;
@@ -297,7 +296,7 @@ out:
 int ds_ioctl_submit(struct ds_session *session, void *data)
 {
 	struct docstore_submit *arg = data;
-	struct docstore_op *ops;
+	struct docstore_op few[DS_SUBMIT_FEW], *ops = few;
 	int err;
 
 	arg->failed = 0;
@@ -306,12 +305,15 @@ int ds_ioctl_submit(struct ds_session *session, void *data)
 		return -EINVAL;
 	if (arg->count > DOCSTORE_MAX_OPS)
 		return -E2BIG;
-	ops = kvmalloc_objs(*ops, arg->count, GFP_KERNEL_ACCOUNT);
-	if (!ops)
-		return -ENOMEM;
+	if (arg->count > DS_SUBMIT_FEW) {
+		ops = kvmalloc_objs(*ops, arg->count, GFP_KERNEL_ACCOUNT);
+		if (!ops)
+			return -ENOMEM;
+	}
 	err = ds_submit_ops_in(ops, arg);
 	if (!err)
 		err = ds_submit_run(session, arg, ops);
-	kvfree(ops);
+	if (ops != few)
+		kvfree(ops);
 	return err;
 }

@@ -10,9 +10,7 @@
 
 struct ds_owned;
 
-void ds_worker_kick(struct ds_owned *owned);
-void ds_worker_rest(struct ds_owned *owned);
-void ds_worker_init_owned(struct ds_owned *owned);
+void ds_worker_hand_over(struct ds_owned *owned);
 u32 ds_workers_count(void);
 int ds_workers_init(void);
 void ds_workers_exit(void);

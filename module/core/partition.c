@@ -169,8 +169,28 @@ static void ds_change_undo(struct ds_partition *p, struct ds_change *change)
 	change->reserved = false;
 }
 
+/* May a document of this size be rebuilt? */
+static bool ds_batch_afford(struct ds_batch *batch, const struct docstore_version *v)
+{
+	if (!batch->budget || !v)
+		return true;
+	/* One byte is left at least: 0 would be no bound. */
+	if (v->size >= batch->budget)
+		return false;
+	batch->budget -= v->size;
+	return true;
+}
+
+/* Let others run, who may be waiting for the CPU, if the caller can. */
+static void ds_batch_relax(const struct ds_batch *batch)
+{
+	if (!batch->budget)
+		cond_resched();
+}
+
 /* Build a document's new version; nothing of it can be found by readers. */
-static void ds_partition_build(struct ds_partition *p, struct ds_change *change, u64 now)
+static void ds_partition_build(struct ds_partition *p, struct ds_batch *batch,
+			       struct ds_change *change, u64 now)
 {
 	struct ds_builder *b = p->builder;
 	const struct docstore_version *v = NULL;
@@ -185,6 +205,10 @@ static void ds_partition_build(struct ds_partition *p, struct ds_change *change,
 	found = ds_index_find(&p->index, change->hash, change->id, change->id_len, &change->slot);
 	if (found)
 		v = ds_partition_version(p, ds_slot_ref(&change->slot));
+	if (!ds_batch_afford(batch, v)) {
+		change->state = DS_CHANGE_NOMEM;
+		return;
+	}
 	if (!ds_change_conditions(change, v)) {
 		ds_change_fail(change, -ECANCELED);
 		return;
@@ -309,8 +333,8 @@ static void ds_partition_apply_atomic(struct ds_partition *p, struct ds_batch *b
 	for (change = batch->first; change; change = change->next) {
 		if (n++ % DS_APPLY_AHEAD == 0)
 			ds_partition_prefetch(p, change);
-		ds_partition_build(p, change, now);
-		cond_resched();
+		ds_partition_build(p, batch, change, now);
+		ds_batch_relax(batch);
 		if (change->state == DS_CHANGE_NOMEM) {
 			batch->nomem = true;
 			break;
@@ -338,8 +362,8 @@ static void ds_partition_apply_each(struct ds_partition *p, struct ds_batch *bat
 		/* Those done were done when the batch was applied before. */
 		if (change->state == DS_CHANGE_DONE)
 			continue;
-		ds_partition_build(p, change, now);
-		cond_resched();
+		ds_partition_build(p, batch, change, now);
+		ds_batch_relax(batch);
 		if (change->state == DS_CHANGE_BUILT)
 			ds_partition_link(p, change);
 		else if (change->state == DS_CHANGE_NOMEM)
@@ -358,7 +382,7 @@ static void ds_partition_apply_each(struct ds_partition *p, struct ds_batch *bat
  * is not done twice.
  *
  * Context: the owner, in a commit. Never waits, but lets others run between
- * documents, each of which may be large.
+ * documents, each of which may be large, unless there is a budget.
  */
 void ds_partition_apply(struct ds_partition *p, struct ds_batch *batch, u64 now)
 {

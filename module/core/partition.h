@@ -68,12 +68,16 @@ struct ds_change {
 /**
  * struct ds_batch - the part of a batch that goes to one partition
  * @first: its first document
+ * @budget: bytes of documents that may be rebuilt before it is put off as if there
+ *	were no memory, 0 for any number. With a budget nobody else is let in between
+ *	documents, so that the caller may have preemption off
  * @atomic: all of it succeeds or nothing does
  * @nomem: some of it found no memory; it may be applied again
  * @refused: an atomic batch was refused
  */
 struct ds_batch {
 	struct ds_change *first;
+	u32 budget;
 	bool atomic;
 	bool nomem;
 	bool refused;
