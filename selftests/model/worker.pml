@@ -6,7 +6,7 @@
  * back. Two workers may be handed the partition; the first one's CPU goes away
  * at some time.
  *
- *	submitter	ds_part_queue(), ds_worker_kick(), ds_worker_hand_over(),
+ *	submitter	ds_part_queue(), ds_owner_kick(), ds_worker_hand_over(),
  *			ds_request_cancel(), ds_request_wait()
  *	maintain	ds_maintain_work()
  *	worker		ds_worker_thread(), ds_owned_work(), ds_owned_release()
@@ -81,7 +81,7 @@ inline hand_over() {
 	d_step { sleeps[w] = false; readers = (w == 0 -> readers - 1 : readers); w = 0 }
 }
 
-/* ds_worker_kick() */
+/* ds_owner_kick() */
 inline kick() {
 #ifdef BREAK_NOT_OWNED
 	if
