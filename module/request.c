@@ -125,8 +125,12 @@ void ds_request_put(struct ds_request *request)
  */
 int ds_requests_init(void)
 {
-	ds_request_cache = kmem_cache_create("docstore_request", DS_REQUEST_SMALL, 0,
-					     SLAB_HWCACHE_ALIGN, NULL);
+	const u32 head = sizeof(struct ds_request);
+
+	/* Ids, values and answers are copied from and to user space. */
+	ds_request_cache = kmem_cache_create_usercopy("docstore_request", DS_REQUEST_SMALL, 0,
+						      SLAB_HWCACHE_ALIGN, head,
+						      DS_REQUEST_SMALL - head, NULL);
 	return ds_request_cache ? 0 : -ENOMEM;
 }
 

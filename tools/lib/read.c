@@ -13,18 +13,18 @@ static __u32 counted(size_t len)
 
 DS_PUBLIC int ds_map_stats(const struct ds_store *store, struct ds_map_stats *stats)
 {
-	struct ds_map_stats all = { .size = stats->size };
+	size_t size = stats->size;
+	struct ds_map_stats all = { .size = size };
 
-	if (stats->size < sizeof(stats->size))
+	if (size < sizeof(size))
 		return -EINVAL;
 	if (store->map.base) {
 		all.map_bytes = store->map.size;
 		all.retries = atomic_load_explicit(&store->map.retries, memory_order_relaxed);
 		all.refused = atomic_load_explicit(&store->map.refused, memory_order_relaxed);
 	}
-	memset(stats, 0, stats->size);
-	memcpy(stats, &all, stats->size < sizeof(all) ? stats->size : sizeof(all));
-	stats->size = all.size;
+	memset(stats, 0, size);
+	memcpy(stats, &all, size < sizeof(all) ? size : sizeof(all));
 	return 0;
 }
 
