@@ -103,7 +103,7 @@ typedef void (*bench_change)(const struct bench_access *access,
  * @scan: read up to @n documents in the order of ids, from an id on; returns
  *	their number. Absent if there is no order
  * @idle: the session rests now
- * @counters: what happened in the session since it was opened
+ * @counters: what has happened so far in the process of the session
  * @memory: bytes that the store occupies
  *
  * All but name, description, open, session_open, session_close, get and close

@@ -11,7 +11,11 @@ def figure: if . == null then "-"
 	elif . >= 100000 or . == floor then (. | round | tostring)
 	elif . >= 100 then (. * 10 | round / 10 | tostring)
 	elif . >= 0.001 or . == 0 then (. * 1000 | round / 1000 | tostring)
-	else tostring end;
+	else "\(. * 1e9 | round / 1000)e-6" end;
+
+# Of what ought not to happen, the worst is told.
+def other: if .unit == "1/op" then "\(.metric)<=\(.max | figure)"
+	else "\(.metric)=\(.median | figure)" end;
 
 def of($metric): map(select(.metric == $metric)) | first;
 
@@ -28,7 +32,7 @@ reduce $results[] as $r ({ order: [], groups: {} };
 			ratio: of("ratio_to_baseline"),
 			other: (map(select(.metric as $m | ["ns_per_op", "ops_per_s",
 				"ratio_to_baseline"] | index($m) | not) |
-				"\(.metric)=\(.median | figure)") | join(" ")) }) |
+				select(.max != 0) | other) | join(" ")) }) |
 		sort_by(.ns.median // 0) | .[] |
 		"  \(.system)\t\(.ns.median | figure)\t\(.ns.min | figure)" +
 		"\t\(.ns.max | figure)\t\(.rate.median | figure)" +

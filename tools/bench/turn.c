@@ -19,11 +19,15 @@
 struct crew {
 	struct agent *agent[2 * PLAN_MAX * PLAN_MAX + 1];
 	struct worker_shared *worker[2 * PLAN_MAX * PLAN_MAX + 1];
+	/* The first of its process, which speaks for it. */
+	bool first[2 * PLAN_MAX * PLAN_MAX + 1];
 	unsigned int readers, count;
 };
 
-static void enlist(struct crew *crew, struct agent *agent, unsigned int worker)
+static void enlist(struct crew *crew, struct agent *agent, unsigned int worker,
+		   bool first)
 {
+	crew->first[crew->count] = first;
 	crew->agent[crew->count] = agent;
 	crew->worker[crew->count++] = &agent->shared->workers[worker];
 }
@@ -35,16 +39,16 @@ static void gather(struct crew *crew, struct subject *s, const struct cell *cell
 	memset(crew, 0, sizeof(*crew));
 	for (p = 0; p < cell->processes; p++) {
 		for (t = 0; t < cell->threads; t++) {
-			enlist(crew, &s->agent, p * threads + t);
+			enlist(crew, &s->agent, p * threads + t, !t);
 			if (cell->writer == WRITER_TWIN)
-				enlist(crew, &s->control, p * threads + t);
+				enlist(crew, &s->control, p * threads + t, !t);
 		}
 	}
 	crew->readers = crew->count;
 	if (cell->writer == WRITER_SAME)
-		enlist(crew, &s->agent, writer);
+		enlist(crew, &s->agent, writer, true);
 	else if (cell->writer == WRITER_CONTROL)
-		enlist(crew, &s->control, writer);
+		enlist(crew, &s->control, writer, true);
 }
 
 static void order(struct worker_shared *w, const struct worker_order *what, int cpu)
@@ -123,9 +127,11 @@ static void sum_up(const struct bench_system *system, const struct crew *crew,
 		ns_per_op += (double)r->ns / (double)r->ops / crew->readers;
 		rate += (double)r->ops * 1e9 / (double)r->ns;
 		ops += (double)r->ops;
-		retries += (double)r->counters.retries;
-		fallbacks += (double)r->counters.fallbacks;
 		wrong += (double)r->wrong;
+		if (crew->first[i]) {
+			retries += (double)r->counters.retries;
+			fallbacks += (double)r->counters.fallbacks;
+		}
 	}
 	outcome->of[NS_PER_OP] = ns_per_op;
 	outcome->of[OPS_PER_S] = rate;
