@@ -9,11 +9,13 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 
+#include "compat/uring.h"
 #include "device.h"
 #include "ioctl.h"
 #include "map.h"
 #include "session.h"
 #include "store.h"
+#include "uring.h"
 
 static struct ds_session *ds_session_create(struct ds_store *store, u32 rights)
 {
@@ -70,10 +72,16 @@ static int ds_store_mmap(struct file *file, struct vm_area_struct *vma)
 	return ds_map_mmap(session->store, vma);
 }
 
+static int ds_store_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)
+{
+	return ds_uring_cmd(cmd->file->private_data, cmd, issue_flags);
+}
+
 static const struct file_operations ds_store_fops = {
 	.owner = THIS_MODULE,
 	.release = ds_file_release,
 	.mmap = ds_store_mmap,
+	.uring_cmd = ds_store_uring_cmd,
 	/* So that huge pages fit. */
 	.get_unmapped_area = thp_get_unmapped_area,
 	.unlocked_ioctl = ds_file_ioctl,

@@ -25,6 +25,8 @@
 /* How its argument goes back. */
 #define DS_OUT		BIT(4)	/* when it succeeds */
 #define DS_OUT_ALWAYS	BIT(5)	/* also when it fails */
+/* It never takes long. */
+#define DS_QUICK	BIT(6)
 
 /* The largest argument; all of them fit on the stack. */
 #define DS_IOCTL_MAX	256
@@ -55,7 +57,7 @@ struct ds_ioctl_op {
 static const struct ds_ioctl_op ds_ioctl_ops[] = {
 	DS_IOCTL(DOCSTORE_INFO, docstore_info,
 		 offsetofend(struct docstore_info, __reserved),
-		 DS_ON_CONTROL | DS_ON_STORE | DS_OUT, ds_ioctl_info),
+		 DS_ON_CONTROL | DS_ON_STORE | DS_OUT | DS_QUICK, ds_ioctl_info),
 	DS_IOCTL(DOCSTORE_STORE_CREATE, docstore_store_create,
 		 offsetofend(struct docstore_store_create, name),
 		 DS_ON_CONTROL | DS_TO_WRITE, ds_ioctl_store_create),
@@ -70,7 +72,7 @@ static const struct ds_ioctl_op ds_ioctl_ops[] = {
 		 DS_ON_CONTROL | DS_OUT, ds_ioctl_store_list),
 	DS_IOCTL(DOCSTORE_STORE_INFO, docstore_store_info,
 		 offsetofend(struct docstore_store_info, name),
-		 DS_ON_STORE | DS_OUT, ds_ioctl_store_info),
+		 DS_ON_STORE | DS_OUT | DS_QUICK, ds_ioctl_store_info),
 	DS_IOCTL(DOCSTORE_INTERN, docstore_intern,
 		 offsetofend(struct docstore_intern, __reserved),
 		 DS_ON_STORE | DS_OUT_ALWAYS, ds_ioctl_intern),
@@ -83,7 +85,7 @@ static const struct ds_ioctl_op ds_ioctl_ops[] = {
 		 DS_ON_STORE | DS_OUT, ds_ioctl_submit),
 	DS_IOCTL(DOCSTORE_READ, docstore_read,
 		 offsetofend(struct docstore_read, __reserved),
-		 DS_ON_STORE | DS_TO_READ | DS_OUT, ds_ioctl_read),
+		 DS_ON_STORE | DS_TO_READ | DS_OUT | DS_QUICK, ds_ioctl_read),
 	DS_IOCTL(DOCSTORE_READ_MANY, docstore_read_many,
 		 offsetofend(struct docstore_read_many, needed),
 		 DS_ON_STORE | DS_TO_READ | DS_OUT, ds_ioctl_read_many),
@@ -105,6 +107,52 @@ static const struct ds_ioctl_op *ds_ioctl_find(const struct ds_session *session,
 	return op->fn && (op->flags & place) ? op : NULL;
 }
 
+static int ds_ioctl_may(const struct ds_ioctl_op *op, const struct ds_session *session)
+{
+	if ((op->flags & DS_TO_READ) && !ds_session_may(session, DOCSTORE_OPEN_READ))
+		return -EBADF;
+	if ((op->flags & DS_TO_WRITE) && !ds_session_may(session, DOCSTORE_OPEN_WRITE))
+		return -EBADF;
+	return 0;
+}
+
+/**
+ * ds_ioctl_arg_in() - copy the argument of an operation from user space
+ * @to: where to
+ * @known: its size as this kernel knows it
+ * @min: its size in the first version of the interface
+ * @user: where it is
+ * @size: where the size that the caller knows goes
+ *
+ * Return: 0, -E2BIG, -EFAULT or -EINVAL.
+ */
+int ds_ioctl_arg_in(void *to, u32 known, u32 min, void __user *user, u32 *size)
+{
+	if (get_user(*size, (u32 __user *)user))
+		return -EFAULT;
+	if (*size < min)
+		return -EINVAL;
+	if (*size > PAGE_SIZE)
+		return -E2BIG;
+	return copy_struct_from_user(to, known, user, *size);
+}
+
+/**
+ * ds_ioctl_arg_out() - copy the argument of an operation back
+ * @user: where it is
+ * @from: the argument
+ * @known: its size as this kernel knows it
+ * @size: the size that the caller knows
+ *
+ * Return: 0 or -EFAULT.
+ */
+int ds_ioctl_arg_out(void __user *user, void *from, u32 known, u32 size)
+{
+	/* What the caller said, even if it was changed meanwhile. */
+	((u32 *)from)[0] = size;
+	return copy_to_user(user, from, min(size, known)) ? -EFAULT : 0;
+}
+
 /**
  * ds_ioctl() - carry out an ioctl on any of our descriptors
  * @session: the file's session
@@ -124,29 +172,33 @@ long ds_ioctl(struct ds_session *session, unsigned int cmd, unsigned long arg)
 	BUILD_BUG_ON(sizeof(struct docstore_store_info) > sizeof(buffer));
 	if (!op)
 		return -ENOTTY;
-	if ((op->flags & DS_TO_READ) && !ds_session_may(session, DOCSTORE_OPEN_READ))
-		return -EBADF;
-	if ((op->flags & DS_TO_WRITE) && !ds_session_may(session, DOCSTORE_OPEN_WRITE))
-		return -EBADF;
-	if (get_user(size, (u32 __user *)user))
-		return -EFAULT;
-	if (size < op->min)
-		return -EINVAL;
-	if (size > PAGE_SIZE)
-		return -E2BIG;
-	ret = copy_struct_from_user(buffer, op->size, user, size);
+	ret = ds_ioctl_may(op, session);
+	if (!ret)
+		ret = ds_ioctl_arg_in(buffer, op->size, op->min, user, &size);
 	if (ret)
 		return ret;
 
 	ret = op->fn(session, buffer);
 
 	if ((op->flags & DS_OUT_ALWAYS) || ((op->flags & DS_OUT) && ret >= 0)) {
-		/* What the caller said, even if it was changed meanwhile. */
-		((u32 *)buffer)[0] = size;
-		if (copy_to_user(user, buffer, min_t(u32, size, op->size)))
+		if (ds_ioctl_arg_out(user, buffer, op->size, size))
 			return -EFAULT;
 	}
 	return ret;
+}
+
+/**
+ * ds_ioctl_quick() - may an operation be carried out where others wait
+ * @session: the session
+ * @cmd: the operation
+ *
+ * Return: false if it may take long, for want of a limit to its work.
+ */
+bool ds_ioctl_quick(const struct ds_session *session, unsigned int cmd)
+{
+	const struct ds_ioctl_op *op = ds_ioctl_find(session, cmd);
+
+	return !op || (op->flags & DS_QUICK);
 }
 
 /**

@@ -10,9 +10,9 @@
  * An arena may have gaps, and a reader may follow an offset into what has become
  * one meanwhile: it sees zeros, and notices by the era that it was too slow.
  *
- * Locks: @map_lock of a partition is taken by page faults, under mmap_lock, and
- * i_mmap_rwsem is taken under it. Page tables are allocated under it, so memory
- * reclaim must not take it.
+ * Locks: @map_lock of a partition and @names_lock are taken by page faults, under
+ * mmap_lock, and i_mmap_rwsem is taken under them. Page tables are allocated under
+ * them, so memory reclaim must not take them.
  */
 #include <linux/file.h>
 #include <linux/fs.h>
@@ -118,6 +118,16 @@ static vm_fault_t ds_map_fault_arena(struct vm_fault *vmf, struct ds_owned *owne
 	return ret;
 }
 
+static vm_fault_t ds_map_fault_names(struct vm_fault *vmf, struct ds_store *store, u64 offset)
+{
+	vm_fault_t ret;
+
+	down_read(&store->map.names_lock);
+	ret = ds_map_insert_page(vmf, ds_names_page(&store->names, offset >> PAGE_SHIFT));
+	up_read(&store->map.names_lock);
+	return ret;
+}
+
 static vm_fault_t ds_map_fault(struct vm_fault *vmf)
 {
 	struct ds_store *store = vmf->vma->vm_private_data;
@@ -133,8 +143,7 @@ static vm_fault_t ds_map_fault(struct vm_fault *vmf)
 		return ds_map_fault_arena(vmf, store->owned[i], part);
 	}
 	if (offset >= head->names_offset)
-		return ds_map_insert_page(vmf, ds_names_page(&store->names, (offset -
-								head->names_offset) >> PAGE_SHIFT));
+		return ds_map_fault_names(vmf, store, offset - head->names_offset);
 	if (offset >= head->partitions_offset) {
 		i = (offset - head->partitions_offset) >> PAGE_SHIFT;
 		return ds_map_insert_page(vmf, i < store->npartitions ?
@@ -214,6 +223,24 @@ void ds_map_hide_chunk(struct ds_owned *owned, struct ds_chunk *chunk)
 }
 
 /**
+ * ds_map_show_names() - let mappings have a page of names
+ * @store: the store
+ * @number: the page's number, which ds_names_page() finds by now
+ *
+ * Context: may sleep.
+ */
+void ds_map_show_names(struct ds_store *store, u32 number)
+{
+	struct ds_map *map = &store->map;
+
+	/* A fault that has not found it is over then, and its zeros go. */
+	down_write(&map->names_lock);
+	unmap_mapping_range(map->inode->i_mapping,
+			    map->head->names_offset + ((u64)number << PAGE_SHIFT), PAGE_SIZE, 0);
+	up_write(&map->names_lock);
+}
+
+/**
  * ds_map_create() - lay a store's mapping out
  * @store: a store with its key and its number of partitions
  * @max_chunks: of each of its arenas
@@ -235,6 +262,7 @@ int ds_map_create(struct ds_store *store, u32 max_chunks)
 	}
 	store->map.inode = inode;
 	store->map.head = head;
+	init_rwsem(&store->map.names_lock);
 
 	memcpy(head->magic, DOCSTORE_MAP_MAGIC, DOCSTORE_MAP_MAGIC_SIZE);
 	head->layout = DOCSTORE_MAP_LAYOUT;

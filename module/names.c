@@ -104,7 +104,8 @@ static u32 ds_names_find(struct ds_names *names, const struct ds_name_key *key)
 
 	rcu_read_lock();
 	name = rhashtable_lookup(&names->by_name, key, ds_names_params);
-	id = name ? name->id : 0;
+	/* One that is just being added is nobody's yet: who wants it waits for it. */
+	id = name && ds_names_valid(names, name->id) ? name->id : 0;
 	rcu_read_unlock();
 	return id;
 }
@@ -130,11 +131,7 @@ static u32 ds_names_next(const struct ds_names *names, u32 len)
 	return size > room ? names->used + room : names->used;
 }
 
-/*
- * See to it that there is a page for the next record. It may be one where readers
- * have seen zeros: then they go on doing so until they map it again, which they
- * do when they see that there is more.
- */
+/* See to it that there is a page for the next record. */
 static int ds_names_extend(struct ds_store *store, u32 len)
 {
 	struct ds_names *names = &store->names;
@@ -153,8 +150,10 @@ static int ds_names_extend(struct ds_store *store, u32 len)
 	if (err) {
 		free_page(page);
 		ds_store_uncharge(store, PAGE_SIZE);
+		return err;
 	}
-	return err;
+	ds_map_show_names(store, number);
+	return 0;
 }
 
 /* Add a name to the list that is mapped, where there is room for it now. */

@@ -173,17 +173,33 @@ int ds_ioctl_read(struct ds_session *session, void *data)
 	return copied ? err : ds_read_bounce(store, &id, arg);
 }
 
+/* A window is so long, unless a document needs a longer one; a multiple of 8. */
+#define DS_READ_WINDOW	(64 * 1024)
+
 /**
  * struct ds_read_window - a piece of the caller's buffer, in kernel memory
  * @bytes: the piece
  * @size: how long it is
+ * @room: how much of it the caller's buffer has room for
  * @used: how much of it is filled in
  */
 struct ds_read_window {
 	void *bytes;
 	u32 size;
+	u32 room;
 	u32 used;
 };
+
+static int ds_read_open(struct ds_read_window *window, const struct docstore_read_many *arg,
+			u32 size)
+{
+	kvfree(window->bytes);
+	window->size = size;
+	window->room = min(size, arg->buffer_len - arg->used);
+	window->used = 0;
+	window->bytes = kvmalloc(max(size, 1U), GFP_KERNEL_ACCOUNT);
+	return window->bytes ? 0 : -ENOMEM;
+}
 
 /*
  * Copy one document into the window. Return 0, -ENOENT, or -ENOSPC with the
@@ -201,7 +217,7 @@ static int ds_read_into(const struct ds_store *store, const struct ds_id *id,
 		err = -ENOENT;
 	} else {
 		item->length = v->size;
-		if (v->size > window->size - window->used)
+		if (v->size > window->room - window->used)
 			err = -ENOSPC;
 		else
 			ds_version_copy(v, window->bytes + window->used, v->size);
@@ -215,8 +231,22 @@ static int ds_read_flush(struct docstore_read_many *arg, struct ds_read_window *
 	if (copy_to_user(u64_to_user_ptr(arg->buffer) + arg->used, window->bytes, window->used))
 		return -EFAULT;
 	arg->used += window->used;
+	window->room = min(window->size, arg->buffer_len - arg->used);
 	window->used = 0;
 	return 0;
+}
+
+/* The document is there: on to where the next one begins. */
+static void ds_read_advance(struct docstore_read_many *arg, struct ds_read_window *window,
+			    struct docstore_read_item *item)
+{
+	u32 end = window->used + item->length;
+	u32 next = min(ALIGN(end, 8), window->room);
+
+	item->offset = arg->used + window->used;
+	/* What lies between documents goes out as well. */
+	memset(window->bytes + end, 0, next - end);
+	window->used = next;
 }
 
 /*
@@ -239,24 +269,22 @@ static int ds_read_item(const struct ds_store *store, struct docstore_read_many 
 		return 1;
 
 	this_cpu_inc(store->stats->reads);
-	/* The window may be full, where the buffer behind it is not. */
-	err = ds_read_into(store, &id, window, item);
-	if (err == -ENOSPC && window->used) {
-		err = ds_read_flush(arg, window);
+	while ((err = ds_read_into(store, &id, window, item)) == -ENOSPC) {
+		/* The window may be full, or too short, where the buffer is not. */
+		if (window->used) {
+			err = ds_read_flush(arg, window);
+		} else if (item->length > arg->buffer_len - arg->used) {
+			arg->needed = item->length;
+			return 0;
+		} else {
+			err = ds_read_open(window, arg, ALIGN(item->length, 8));
+		}
 		if (err)
 			return err;
-		window->size = min(window->size, arg->buffer_len - arg->used);
-		err = ds_read_into(store, &id, window, item);
-	}
-	if (err == -ENOSPC) {
-		arg->needed = item->length;
-		return 0;
 	}
 	item->result = err;
-	if (!err) {
-		item->offset = arg->used + window->used;
-		window->used = min(ALIGN(window->used + item->length, 8), window->size);
-	}
+	if (!err)
+		ds_read_advance(arg, window, item);
 	return 1;
 }
 
@@ -307,12 +335,9 @@ int ds_ioctl_read_many(struct ds_session *session, void *data)
 		return -EINVAL;
 	if (arg->count > DOCSTORE_MAX_OPS)
 		return -E2BIG;
-	window.size = min_t(u32, arg->buffer_len, DOCSTORE_MAX_DOCUMENT);
-	/* Zeroed: what lies between documents goes out as well. */
-	window.bytes = kvzalloc(max(window.size, 1U), GFP_KERNEL_ACCOUNT);
-	if (!window.bytes)
-		return -ENOMEM;
-	err = ds_read_items(session->store, arg, &window);
+	err = ds_read_open(&window, arg, min_t(u32, arg->buffer_len, DS_READ_WINDOW));
+	if (!err)
+		err = ds_read_items(session->store, arg, &window);
 	kvfree(window.bytes);
 	return err;
 }

@@ -265,6 +265,15 @@ bool ds_part_begin(struct ds_part *part)
 	       DS_PART_QUEUED;
 }
 
+/* All parts that were queued are finished. */
+static void ds_request_finished(struct ds_request *request)
+{
+	if (request->finished)
+		request->finished(request);
+	else
+		complete(&request->done);
+}
+
 /**
  * ds_part_finish() - give a part back
  * @part: the part, which is gone when this returns
@@ -280,28 +289,32 @@ void ds_part_finish(struct ds_part *part)
 		atomic_set(&part->state, DS_PART_NEW);
 		/* Full barrier: the results are seen by who waits. */
 		if (atomic_dec_and_test(&request->pending))
-			complete(&request->done);
+			ds_request_finished(request);
 	}
 	ds_request_put(request);
 }
 
-/* Take back what no owner has begun with. Return the number of parts. */
-static u32 ds_request_cancel(struct ds_request *request)
+/**
+ * ds_request_cancel() - take back what no owner has begun with
+ * @request: the request, which stays until this returns
+ * @why: what ds_request_collect() is to return
+ *
+ * Context: any.
+ */
+void ds_request_cancel(struct ds_request *request, int why)
 {
-	u32 canceled = 0;
 	u32 i;
 
+	WRITE_ONCE(request->canceled, why);
 	for (i = 0; i < request->nparts; i++) {
 		struct ds_part *part = &request->parts[i];
 
 		if (atomic_cmpxchg(&part->state, DS_PART_QUEUED, DS_PART_CANCELED) !=
 		    DS_PART_QUEUED)
 			continue;
-		canceled++;
 		if (atomic_dec_and_test(&request->pending))
-			complete(&request->done);
+			ds_request_finished(request);
 	}
-	return canceled;
 }
 
 static void ds_part_set_results(struct ds_part *part, int error)
@@ -355,16 +368,16 @@ static int ds_request_wait(struct ds_request *request, unsigned long timeout)
 	left = wait_for_completion_interruptible_timeout(&request->done, timeout);
 	if (left > 0)
 		return 0;
-	ds_request_cancel(request);
+	ds_request_cancel(request, 0);
 	wait_for_completion(&request->done);
 	return left ? -ERESTARTSYS : -ETIMEDOUT;
 }
 
 /*
- * Carry all parts out that have something left to do: those of idle partitions here,
- * the first time, while the others are queued and waited for.
+ * Carry out here what idle partitions are lent for, the first time, and count what is
+ * to be queued.
  */
-static int ds_request_round(struct ds_request *request, bool again, unsigned long timeout)
+static u32 ds_request_lend(struct ds_request *request, bool again)
 {
 	u32 i, parts = 0;
 
@@ -374,13 +387,28 @@ static int ds_request_round(struct ds_request *request, bool again, unsigned lon
 		part->queue = again ? part->batch.nomem : !ds_owner_lend(part);
 		parts += part->queue;
 	}
-	if (!parts)
-		return 0;
+	return parts;
+}
+
+static void ds_request_queue(struct ds_request *request, u32 parts)
+{
+	u32 i;
+
 	atomic_set(&request->pending, parts);
 	reinit_completion(&request->done);
 	for (i = 0; i < request->nparts; i++)
 		if (request->parts[i].queue)
 			ds_part_queue(&request->parts[i]);
+}
+
+/* Carry all parts out that have something left to do. */
+static int ds_request_round(struct ds_request *request, bool again, unsigned long timeout)
+{
+	u32 parts = ds_request_lend(request, again);
+
+	if (!parts)
+		return 0;
+	ds_request_queue(request, parts);
 	return ds_request_wait(request, timeout);
 }
 
@@ -453,6 +481,41 @@ static unsigned long ds_request_left(unsigned long begin, u32 timeout_ms)
 	return time_after(end, jiffies) ? end - jiffies : 1;
 }
 
+/*
+ * After the first round, which has ended with @err: what found no memory is tried
+ * again.
+ */
+static int ds_request_settle(struct ds_request *request, int err, unsigned long begin,
+			     u32 timeout_ms)
+{
+	int tries, why = 0;
+	u32 i;
+
+	for (tries = 0; ; tries++) {
+		if (err)
+			return ds_request_settle_canceled(request) || tries ? 0 : err;
+		if (!ds_request_nomem(request))
+			return 0;
+		if (tries == DS_REQUEST_TRIES)
+			break;
+		if (!ds_request_relieve(request, &why))
+			break;
+		err = ds_request_round(request, true, ds_request_left(begin, timeout_ms));
+	}
+	for (i = 0; i < request->nparts; i++)
+		if (request->parts[i].batch.nomem)
+			ds_part_set_results(&request->parts[i], why ?: -ENOSPC);
+	return 0;
+}
+
+static void ds_request_top_up(struct ds_request *request)
+{
+	u32 i;
+
+	for (i = 0; i < request->nparts; i++)
+		ds_memory_top_up(request->parts[i].owned, request->parts[i].bytes, false);
+}
+
 /**
  * ds_request_run() - have a request carried out, and wait for it
  * @request: the request, split
@@ -465,25 +528,83 @@ static unsigned long ds_request_left(unsigned long begin, u32 timeout_ms)
 int ds_request_run(struct ds_request *request, u32 timeout_ms)
 {
 	unsigned long begin = jiffies;
-	int tries, err, why = 0;
+	int err;
+
+	ds_request_top_up(request);
+	err = ds_request_round(request, false, ds_request_left(begin, timeout_ms));
+	return ds_request_settle(request, err, begin, timeout_ms);
+}
+
+static void ds_request_expire(struct timer_list *timer)
+{
+	struct ds_request *request = container_of(timer, struct ds_request, timer);
+
+	ds_request_cancel(request, -ETIMEDOUT);
+	/* There may be parts that are about to be queued: they get no longer than this. */
+	if (atomic_read(&request->pending))
+		mod_timer(timer, jiffies + 1);
+}
+
+/**
+ * ds_request_try() - carry out of a request what can be done at once
+ * @request: the request, split
+ *
+ * Context: may sleep.
+ * Return: true if that was all, and ds_request_collect() follows; false if
+ * ds_request_start() is to.
+ */
+bool ds_request_try(struct ds_request *request)
+{
+	ds_request_top_up(request);
+	return !ds_request_lend(request, false);
+}
+
+/**
+ * ds_request_start() - have the rest of a request carried out, and don't wait for it
+ * @request: the request, behind ds_request_try()
+ * @timeout_ms: how long it may wait for its turn, 0 for as long as it takes
+ * @finished: called when it is finished, in any context, maybe before this returns;
+ *	then ds_request_collect() is to be called, which frees it for all one knows
+ */
+void ds_request_start(struct ds_request *request, u32 timeout_ms,
+		      void (*finished)(struct ds_request *request))
+{
+	u32 parts = 0;
 	u32 i;
 
 	for (i = 0; i < request->nparts; i++)
-		ds_memory_top_up(request->parts[i].owned, request->parts[i].bytes, false);
-
-	for (tries = 0; ; tries++) {
-		err = ds_request_round(request, tries, ds_request_left(begin, timeout_ms));
-		if (err)
-			return ds_request_settle_canceled(request) || tries ? 0 : err;
-		if (!ds_request_nomem(request))
-			return 0;
-		if (tries == DS_REQUEST_TRIES)
-			break;
-		if (!ds_request_relieve(request, &why))
-			break;
+		parts += request->parts[i].queue;
+	request->finished = finished;
+	/* Before the timer looks at it. */
+	atomic_set(&request->pending, parts);
+	if (timeout_ms) {
+		request->timed = true;
+		timer_setup(&request->timer, ds_request_expire, 0);
+		mod_timer(&request->timer, jiffies + msecs_to_jiffies(timeout_ms) + 1);
 	}
+	refcount_inc(&request->ref);
+	ds_request_queue(request, parts);
+	ds_request_put(request);
+}
+
+/**
+ * ds_request_collect() - see what came of a request that is finished
+ * @request: the request
+ * @again: what found no memory may be tried again, which may take a while
+ *
+ * Context: may sleep.
+ * Return: 0 if it was carried out, and the deltas tell what came of it; -ECANCELED or
+ * -ETIMEDOUT if nothing was done.
+ */
+int ds_request_collect(struct ds_request *request, bool again)
+{
+	u32 i;
+
+	if (request->timed)
+		timer_delete_sync(&request->timer);
+	request->finished = NULL;
 	for (i = 0; i < request->nparts; i++)
-		if (request->parts[i].batch.nomem)
-			ds_part_set_results(&request->parts[i], why ?: -ENOSPC);
-	return 0;
+		if (atomic_read(&request->parts[i].state) == DS_PART_CANCELED)
+			return ds_request_settle(request, request->canceled, 0, 0);
+	return ds_request_settle(request, again ? 0 : -ECANCELED, jiffies, 0);
 }

@@ -10,6 +10,7 @@
 #include <linux/kcov.h>
 #include <linux/llist.h>
 #include <linux/refcount.h>
+#include <linux/timer.h>
 #include <linux/types.h>
 
 #include "core/partition.h"
@@ -65,8 +66,13 @@ struct ds_part {
  * struct ds_request - a batch under way
  * @ref: the submitter, and each part that is queued
  * @pending: parts that are queued and not finished
- * @done: completed when @pending drops to 0
+ * @finished: called when @pending drops to 0; NULL if somebody waits
+ * @done: completed then, if so
+ * @timer: cancels it when it has waited too long, if @timed
+ * @timed: the timer was started
+ * @canceled: why it was canceled; parts tell whether it was
  * @small: it comes from a cache, @payload included
+ * @private: for @finished
  * @store: the store, which the request holds
  * @count: operations
  * @deltas: what they ask for and what came of it
@@ -80,8 +86,13 @@ struct ds_part {
 struct ds_request {
 	refcount_t ref;
 	atomic_t pending;
+	void (*finished)(struct ds_request *request);
 	struct completion done;
+	struct timer_list timer;
+	bool timed;
+	int canceled;
 	bool small;
+	void *private;
 	struct ds_store *store;
 	u32 count;
 	struct ds_delta *deltas;
@@ -98,6 +109,11 @@ struct ds_request *ds_request_create(struct ds_store *store, u32 count, u32 payl
 void ds_request_put(struct ds_request *request);
 int ds_request_split(struct ds_request *request, bool atomic);
 int ds_request_run(struct ds_request *request, u32 timeout_ms);
+bool ds_request_try(struct ds_request *request);
+void ds_request_start(struct ds_request *request, u32 timeout_ms,
+		      void (*finished)(struct ds_request *request));
+int ds_request_collect(struct ds_request *request, bool again);
+void ds_request_cancel(struct ds_request *request, int why);
 
 int ds_requests_init(void);
 void ds_requests_exit(void);

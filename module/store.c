@@ -287,6 +287,7 @@ static int ds_stores_insert(struct ds_store *store)
 		err = -ENOSPC;
 	} else {
 		store->incarnation = ++ds_stores_incarnation;
+		store->map.head->incarnation = store->incarnation;
 		list_add_tail(&store->node, &ds_stores);
 		ds_stores_number++;
 	}

@@ -17,9 +17,6 @@
 #include "store.h"
 #include "submit.h"
 
-/* So many operations are copied to the stack. */
-#define DS_SUBMIT_FEW		4
-
 /* What the fields of an operation may hold. */
 #define DS_OP_WRITES		BIT(0)	/* it changes the document */
 #define DS_OP_PROPERTY		BIT(1)	/* @property must be a name */
@@ -196,7 +193,7 @@ static int ds_submit_fill(struct ds_request *request, const struct docstore_op *
 }
 
 /* Results go into the operations, and answers to where the caller wants them. */
-static int ds_submit_results(struct ds_request *request, struct docstore_op *ops, u32 *failed)
+static int ds_submit_answers(struct ds_request *request, struct docstore_op *ops, u32 *failed)
 {
 	u32 i;
 
@@ -252,38 +249,88 @@ static int ds_submit_ops_out(const struct docstore_op *ops, const struct docstor
 	return 0;
 }
 
-static int ds_submit_run(struct ds_session *session, struct docstore_submit *arg,
-			 struct docstore_op *ops)
+static int ds_submit_request(struct ds_submit *submit, bool async)
 {
-	struct ds_request *request;
+	struct docstore_submit *arg = &submit->arg;
+	struct ds_session *session = submit->session;
 	u32 payload;
 	int err;
 
-	err = ds_submit_check(session, ops, arg->count, &payload);
+	err = ds_submit_ops_in(submit->ops, arg);
 	if (err)
 		return err;
-	request = ds_request_create(session->store, arg->count, payload, false);
-	if (!request)
+	err = ds_submit_check(session, submit->ops, arg->count, &payload);
+	if (err)
+		return err;
+	submit->request = ds_request_create(session->store, arg->count, payload, async);
+	if (!submit->request)
 		return -ENOMEM;
-	err = ds_submit_fill(request, ops);
+	err = ds_submit_fill(submit->request, submit->ops);
 	if (err)
-		goto out;
-	err = ds_request_split(request, arg->flags & DOCSTORE_SUBMIT_ATOMIC);
-	if (err)
-		goto out;
-	err = ds_request_run(request, arg->timeout_ms);
-	if (err)
-		goto out;
-	err = ds_submit_results(request, ops, &arg->failed);
+		return err;
+	return ds_request_split(submit->request, arg->flags & DOCSTORE_SUBMIT_ATOMIC);
+}
+
+/**
+ * ds_submit_begin() - take a batch over from user space
+ * @submit: what is filled in; @session and @arg are there
+ * @async: it may go on when the system call has returned
+ *
+ * Return: 0, or a negative errno. ds_submit_end() follows either way.
+ */
+int ds_submit_begin(struct ds_submit *submit, bool async)
+{
+	struct docstore_submit *arg = &submit->arg;
+
+	submit->ops = NULL;
+	submit->request = NULL;
+	arg->failed = 0;
+	if ((arg->flags & ~DOCSTORE_SUBMIT_ATOMIC) || !arg->count ||
+	    arg->op_size < sizeof(*submit->ops))
+		return -EINVAL;
+	if (arg->count > DOCSTORE_MAX_OPS)
+		return -E2BIG;
+	submit->ops = submit->few;
+	if (arg->count > ARRAY_SIZE(submit->few)) {
+		submit->ops = kvmalloc_objs(*submit->ops, arg->count, GFP_KERNEL_ACCOUNT);
+		if (!submit->ops)
+			return -ENOMEM;
+	}
+	return ds_submit_request(submit, async);
+}
+
+/**
+ * ds_submit_results() - tell user space what came of a batch
+ * @submit: the batch, which was carried out
+ *
+ * Return: 0 or -EFAULT.
+ */
+int ds_submit_results(struct ds_submit *submit)
+{
+	struct docstore_submit *arg = &submit->arg;
+	struct ds_store_stats __percpu *stats = submit->session->store->stats;
+	int err;
+
+	err = ds_submit_answers(submit->request, submit->ops, &arg->failed);
 	if (!err)
-		err = ds_submit_ops_out(ops, arg);
+		err = ds_submit_ops_out(submit->ops, arg);
 	if (arg->failed == arg->count)
-		this_cpu_inc(session->store->stats->batches_failed);
+		this_cpu_inc(stats->batches_failed);
 	else
-		this_cpu_inc(session->store->stats->batches);
-out:
-	ds_request_put(request);
+		this_cpu_inc(stats->batches);
 	return err;
+}
+
+/**
+ * ds_submit_end() - let go of a batch
+ * @submit: the batch
+ */
+void ds_submit_end(struct ds_submit *submit)
+{
+	if (submit->request)
+		ds_request_put(submit->request);
+	if (submit->ops != submit->few)
+		kvfree(submit->ops);
 }
 
 /**
@@ -296,24 +343,17 @@ out:
 int ds_ioctl_submit(struct ds_session *session, void *data)
 {
 	struct docstore_submit *arg = data;
-	struct docstore_op few[DS_SUBMIT_FEW], *ops = few;
+	struct ds_submit submit;
 	int err;
 
-	arg->failed = 0;
-	if ((arg->flags & ~DOCSTORE_SUBMIT_ATOMIC) || !arg->count ||
-	    arg->op_size < sizeof(*ops))
-		return -EINVAL;
-	if (arg->count > DOCSTORE_MAX_OPS)
-		return -E2BIG;
-	if (arg->count > DS_SUBMIT_FEW) {
-		ops = kvmalloc_objs(*ops, arg->count, GFP_KERNEL_ACCOUNT);
-		if (!ops)
-			return -ENOMEM;
-	}
-	err = ds_submit_ops_in(ops, arg);
+	submit.session = session;
+	submit.arg = *arg;
+	err = ds_submit_begin(&submit, false);
 	if (!err)
-		err = ds_submit_run(session, arg, ops);
-	if (ops != few)
-		kvfree(ops);
+		err = ds_request_run(submit.request, arg->timeout_ms);
+	if (!err)
+		err = ds_submit_results(&submit);
+	ds_submit_end(&submit);
+	arg->failed = submit.arg.failed;
 	return err;
 }

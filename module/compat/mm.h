@@ -22,7 +22,8 @@ static inline void vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set, vm_f
 static inline vm_fault_t ds_compat_insert_pfn_pmd(struct vm_fault *vmf, unsigned long pfn,
 						  bool write)
 {
-	return vmf_insert_pfn_pmd(vmf, __pfn_to_pfn_t(pfn, PFN_DEV), write);
+	/* As memory of a device: of other huge entries pages may be pinned. */
+	return vmf_insert_pfn_pmd(vmf, __pfn_to_pfn_t(pfn, PFN_DEV | PFN_MAP), write);
 }
 
 #define vmf_insert_pfn_pmd(_vmf, _pfn, _write)	ds_compat_insert_pfn_pmd(_vmf, _pfn, _write)

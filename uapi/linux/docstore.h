@@ -626,6 +626,31 @@ struct docstore_submit {
 };
 
 /**
+ * struct docstore_uring_cmd - an operation by io_uring
+ * @arg: pointer to the operation's argument, the struct that its ioctl takes
+ * @__reserved: must be 0
+ *
+ * All operations of a store's descriptor can be had as IORING_OP_URING_CMD: the
+ * ioctl's number stands in the entry's cmd_op, and this in its cmd. The completion's
+ * res is what the ioctl returns. The argument, and what it points at, must stay
+ * until then.
+ *
+ * DOCSTORE_SUBMIT does not wait: a batch whose partitions are idle is complete at
+ * once, any other when their owners have carried it out. Any number may be under way.
+ * What is under way when the ring or the process goes is canceled if its turn has not
+ * come yet, and then nothing of it is done (from Linux 6.7 on; before, it is carried
+ * out). Results are not written for a process that is gone. The other operations
+ * are carried out as by the ioctl; those that may take long by a thread of io_uring.
+ *
+ * Errors: those of the ioctl, but EINTR; ECANCELED; EINVAL; EOPNOTSUPP for the
+ * control node, and where the kernel has no io_uring.
+ */
+struct docstore_uring_cmd {
+	__aligned_u64 arg;
+	__aligned_u64 __reserved;
+};
+
+/**
  * struct docstore_read - DOCSTORE_READ: one document, or one property of it
  * @size: sizeof(struct docstore_read)
  * @flags: must be 0
