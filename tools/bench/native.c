@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <linux/kernel.h>
+#include <linux/processor.h>
 #include <linux/rcupdate.h>
 #include <linux/string.h>
 
@@ -20,11 +21,29 @@
 #include "native.h"
 #include "shim.h"
 
+/* There are no readers in the kernel: a grace period is over when it begins. */
+unsigned long start_poll_synchronize_rcu(void)
+{
+	return 0;
+}
+
+bool poll_state_synchronize_rcu(unsigned long cookie)
+{
+	return true;
+}
+
+void shim_warn(const char *what, const char *file, int line)
+{
+	fprintf(stderr, "%s:%d: warning: %s\n", file, line, what);
+	abort();
+}
+
 /* Free pages that there are before a commit, beyond what it needs. */
 #define NATIVE_LOW	64
 
 /**
  * struct native_owned - a partition and what a commit to it needs
+ * @owned: somebody owns it
  * @p: the partition
  * @chunks: the arena's table
  * @brought: how many chunks it was given
@@ -35,6 +54,7 @@
  * @deltas: its operations
  */
 struct native_owned {
+	u32 owned;
 	struct ds_partition p;
 	struct ds_chunk **chunks;
 	u32 brought;
@@ -49,6 +69,9 @@ struct native_owned {
  * struct native - a store
  * @base: the mapping
  * @size: its bytes
+ * @heap: memory of the owners, which all processes have at the same place
+ * @heap_used: how much of it is
+ * @heap_size: how much there is
  * @pages: what it is made of
  * @partitions: number of partitions
  * @owned: the partitions
@@ -56,10 +79,21 @@ struct native_owned {
 struct native {
 	char *base;
 	size_t size;
+	char *heap;
+	size_t heap_used;
+	size_t heap_size;
 	enum native_pages pages;
 	unsigned int partitions;
 	struct native_owned *owned[];
 };
+
+/* Zeroed, and never given back. */
+static void *native_alloc(struct native *n, size_t size)
+{
+	size_t at = __atomic_fetch_add(&n->heap_used, ALIGN(size, 64), __ATOMIC_RELAXED);
+
+	return at + size <= n->heap_size ? n->heap + at : NULL;
+}
 
 static struct docstore_map_store *native_head(const struct native *n)
 {
@@ -123,40 +157,53 @@ static void native_lay_out(struct native *n, u64 arena_bytes)
 static struct native_owned *native_owned_create(struct native *n, u32 number)
 {
 	struct docstore_map_store *head = native_head(n);
-	struct native_owned *owned = calloc(1, sizeof(*owned));
+	struct native_owned *owned = native_alloc(n, sizeof(*owned));
 
 	if (!owned)
 		return NULL;
 	owned->max_chunks = head->arena_stride >> DOCSTORE_MAP_CHUNK_SHIFT;
 	owned->arena = n->base + head->arenas_offset + number * head->arena_stride;
-	owned->chunks = calloc(owned->max_chunks, sizeof(*owned->chunks));
-	if (!owned->chunks) {
-		free(owned);
+	owned->chunks = native_alloc(n, owned->max_chunks * sizeof(*owned->chunks));
+	if (!owned->chunks)
 		return NULL;
-	}
 	ds_partition_init(&owned->p, (void *)(n->base + head->partitions_offset +
 					      number * head->partition_stride),
 			  owned->chunks, owned->max_chunks, head->key);
 	return owned;
 }
 
+/* As much as all partitions with all their chunks need; what is not used costs nothing. */
+static size_t native_heap_size(unsigned int partitions, u64 arena_bytes)
+{
+	size_t chunks = arena_bytes >> DOCSTORE_MAP_CHUNK_SHIFT;
+
+	return sizeof(struct native) + partitions * (sizeof(struct native_owned) +
+		sizeof(void *) + 4096 + chunks * (sizeof(struct ds_chunk) + sizeof(void *) + 64));
+}
+
 struct native *native_create(unsigned int partitions, uint64_t arena_bytes,
 			     enum native_pages pages)
 {
-	struct native *n = calloc(1, sizeof(*n) + partitions * sizeof(n->owned[0]));
+	size_t heap = native_heap_size(partitions, ALIGN(arena_bytes, DOCSTORE_MAP_CHUNK_SIZE));
+	struct native *n;
 	unsigned int i;
 
-	if (!n)
+	n = mmap(NULL, heap, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE,
+		 -1, 0);
+	if (n == MAP_FAILED)
 		return NULL;
 	ds_arena_setup();
 	arena_bytes = ALIGN(arena_bytes, DOCSTORE_MAP_CHUNK_SIZE);
+	n->heap = (char *)n;
+	n->heap_size = heap;
+	n->heap_used = ALIGN(sizeof(*n) + partitions * sizeof(n->owned[0]), 64);
 	n->pages = pages;
 	n->partitions = partitions;
 	n->size = ALIGN((1 + partitions) * (u64)DS_PAGE_SIZE, DOCSTORE_MAP_CHUNK_SIZE) +
 		  partitions * arena_bytes;
 	n->base = native_map(n);
 	if (!n->base) {
-		free(n);
+		munmap(n, heap);
 		return NULL;
 	}
 	native_lay_out(n, arena_bytes);
@@ -172,17 +219,8 @@ struct native *native_create(unsigned int partitions, uint64_t arena_bytes,
 
 void native_destroy(struct native *n)
 {
-	struct ds_chunk *chunk;
-	unsigned int i;
-
-	for (i = 0; i < n->partitions && n->owned[i]; i++) {
-		while ((chunk = ds_arena_dismantle(&n->owned[i]->p.arena)))
-			free(chunk);
-		free(n->owned[i]->chunks);
-		free(n->owned[i]);
-	}
 	munmap(n->base, n->size);
-	free(n);
+	munmap(n, n->heap_size);
 }
 
 const void *native_base(const struct native *n)
@@ -206,8 +244,20 @@ unsigned int native_partition(const struct native *n, const void *id, uint32_t l
 					 n->partitions);
 }
 
+/* As an idle partition is lent to a submitter. */
+static void native_own(struct native_owned *owned)
+{
+	while (__atomic_exchange_n(&owned->owned, 1, __ATOMIC_ACQUIRE))
+		cpu_relax();
+}
+
+static void native_disown(struct native_owned *owned)
+{
+	__atomic_store_n(&owned->owned, 0, __ATOMIC_RELEASE);
+}
+
 /* Bring what a commit may need; chunks that were given back stay where they are. */
-static void native_top_up(struct native_owned *owned, u64 bytes)
+static void native_top_up(struct native *n, struct native_owned *owned, u64 bytes)
 {
 	struct ds_arena *arena = &owned->p.arena;
 	u64 pages = DIV_ROUND_UP_ULL(bytes + (bytes >> 3), DS_PAGE_SIZE) + NATIVE_LOW;
@@ -223,7 +273,7 @@ static void native_top_up(struct native_owned *owned, u64 bytes)
 		} else {
 			if (index == owned->max_chunks)
 				return;
-			chunk = calloc(1, sizeof(*chunk));
+			chunk = native_alloc(n, sizeof(*chunk));
 			if (!chunk)
 				return;
 			owned->brought++;
@@ -250,7 +300,6 @@ static void native_commit(struct native_owned *owned, u32 count)
 	ds_partition_apply(&owned->p, &batch, now);
 	ds_partition_publish(&owned->p);
 	ds_partition_settle(&owned->p, &batch, now);
-	shim_rcu_elapse();
 	ds_partition_maintain(&owned->p, count, false);
 	ds_partition_disown(&owned->p);
 }
@@ -275,6 +324,7 @@ unsigned int native_put(struct native *n, unsigned int partition,
 	unsigned int failed = 0, i;
 	u64 bytes = 0;
 
+	native_own(owned);
 	for (i = 0; i < count; i++) {
 		native_change(n, owned, i, values[i].id, values[i].id_len, DOCSTORE_OP_SET);
 		owned->deltas[i].type = DOCSTORE_TYPE_BYTES;
@@ -283,20 +333,26 @@ unsigned int native_put(struct native *n, unsigned int partition,
 		owned->deltas[i].len = values[i].value_len;
 		bytes += sizeof(struct docstore_version) + values[i].id_len + values[i].value_len;
 	}
-	native_top_up(owned, bytes);
+	native_top_up(n, owned, bytes);
 	native_commit(owned, count);
 	for (i = 0; i < count; i++)
 		failed += owned->changes[i].state != DS_CHANGE_DONE || owned->deltas[i].result;
+	native_disown(owned);
 	return failed;
 }
 
 bool native_delete(struct native *n, unsigned int partition, const void *id, uint32_t len)
 {
 	struct native_owned *owned = n->owned[partition];
+	bool done;
 
+	native_own(owned);
 	native_change(n, owned, 0, id, len, DOCSTORE_OP_DELETE);
+	native_top_up(n, owned, 0);
 	native_commit(owned, 1);
-	return !owned->deltas[0].result;
+	done = !owned->deltas[0].result;
+	native_disown(owned);
+	return done;
 }
 
 bool native_flag(struct native *n, unsigned int partition, const void *id, uint32_t len)

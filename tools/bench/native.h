@@ -3,8 +3,9 @@
  * The engine in user space: module/core on memory that is laid out as a store's
  * mapping is, so that the library reads it as it reads the kernel's.
  *
- * One owner for each partition at a time, which the caller sees to; readers as many
- * as there are, in any thread or process that has the memory mapped.
+ * All of it is shared with children made by fork(): who writes takes the partition
+ * for one commit, as a submitter does to whom an idle partition is lent; others spin
+ * meanwhile. Readers take nothing.
  */
 #ifndef BENCH_NATIVE_H
 #define BENCH_NATIVE_H

@@ -7,7 +7,7 @@
 # shellcheck disable=SC2034 # used by those who source this
 
 CONTROLS=none,getppid,memory,memory-huge
-ENGINE=native,native-rwlock-record,native-rwlock-batch
+ENGINE=native,native-huge,native-rwlock-record,native-rwlock-batch
 MODULE=docstore,docstore-ioctl
 LOCAL=mutex,mutex-huge,lfht,lfht-huge,lmdb,lmdb-txn,lmdb-nowritemap,bpf
 SERVERS=redis,redis-near,redis-far,memcached,memcached-near,memcached-far
