@@ -9,7 +9,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <linux/io_uring.h>
+
 #include "libdocstore.h"
+#ifdef WITH_LIBURING
+#include "libdocstore_uring.h"
+#endif
 #include "tap.h"
 
 #define THREADS		4
@@ -364,6 +369,155 @@ static void test_batches(void)
 	ds_remove("batches", NULL);
 }
 
+/* Of the library's own: its door to the kernel, or to what is in its place. */
+int ds_sys_ioctl(int fd, unsigned long request, void *arg);
+
+/* What a ring would do with an entry. */
+static int carry_out(const struct io_uring_sqe *sqe)
+{
+	struct docstore_uring_cmd cmd;
+
+	if (sqe->opcode == IORING_OP_NOP)
+		return 0;
+	if (sqe->opcode != IORING_OP_URING_CMD || sqe->fd != ds_fd(store))
+		return -ENOTRECOVERABLE;
+	memcpy(&cmd, sqe->cmd, sizeof(cmd));
+	if (cmd.__reserved)
+		return -ENOTRECOVERABLE;
+	return ds_sys_ioctl(sqe->fd, sqe->cmd_op, (void *)(uintptr_t)cmd.arg);
+}
+
+static void test_entries(void)
+{
+	struct io_uring_sqe sqe, before;
+	struct ds_batch *batch, *other;
+	int64_t n = 0;
+	int i;
+
+	store = open_new("entries");
+	ds_batch_new(store, &batch);
+	memset(&sqe, 0xa5, sizeof(sqe));
+	ok(!ds_batch_prep(batch, &sqe, 0, 0) && sqe.opcode == IORING_OP_NOP && !sqe.flags &&
+	   sqe.user_data == (uintptr_t)batch && !ds_batch_complete(batch, carry_out(&sqe)),
+	   "an entry of an empty batch");
+	ok(ds_batch_complete(batch, 0) == -EALREADY, "it is complete once");
+
+	ds_batch_add(batch, ds_str("a"), ds_str("n"), 4);
+	ds_batch_get(batch, ds_str("a"), ds_str("n"), &n, sizeof(n));
+	memset(&sqe, 0xa5, sizeof(sqe));
+	memset(&before, 0xa5, sizeof(before));
+	ok(!ds_batch_prep(batch, &sqe, DOCSTORE_SUBMIT_ATOMIC, 1000) && !sqe.flags &&
+	   !sqe.ioprio && !sqe.rw_flags && !sqe.__pad1 && !sqe.buf_index && !sqe.personality &&
+	   !sqe.file_index && sqe.user_data == (uintptr_t)batch,
+	   "an entry of a batch, with nothing left in it of what there was");
+	ok(ds_batch_prep(batch, &before, 0, 0) == -EBUSY && before.fd == (int)0xa5a5a5a5,
+	   "a batch under way is not put in a ring again");
+	ok(ds_batch_submit(batch, 0, 0) == -EBUSY &&
+	   ds_batch_add(batch, ds_str("a"), ds_str("n"), 1) == -EBUSY &&
+	   ds_batch_require(batch, 0, DOCSTORE_IF_EXISTS, 0) == -EBUSY &&
+	   ds_batch_put(batch, ds_str("a"), NULL, 0, NULL) == -EBUSY &&
+	   ds_batch_count(batch) == 2, "nor changed");
+	ds_batch_clear(batch);
+	ok(ds_batch_count(batch) == 2, "nor cleared");
+	ok(!ds_batch_complete(batch, carry_out(&sqe)) && n == 4 &&
+	   ds_batch_op(batch, 0)->version == 1, "what it read is there when it is complete");
+
+	ds_batch_clear(batch);
+	ds_batch_delete(batch, ds_str("nobody"));
+	ds_batch_add(batch, ds_str("a"), ds_str("n"), 1);
+	ok(!ds_batch_prep(batch, &sqe, 0, 0) && ds_batch_complete(batch, carry_out(&sqe)) == 1 &&
+	   ds_batch_op(batch, 0)->result == -ENOENT && !ds_batch_op(batch, 1)->result,
+	   "what failed is counted");
+	ds_batch_clear(batch);
+	ds_batch_add(batch, ds_str("a"), ds_str("n"), 1);
+	ok(!ds_batch_prep(batch, &sqe, 1 << 7, 0) &&
+	   ds_batch_complete(batch, carry_out(&sqe)) == -EINVAL, "flags that there are none of");
+	ok(!ds_batch_prep(batch, &sqe, 0, 0) &&
+	   ds_batch_complete(batch, -ECANCELED) == -ECANCELED &&
+	   !ds_batch_prep(batch, &sqe, 0, 0) &&
+	   ds_batch_complete(batch, 1) == -EBADMSG, "what a completion says");
+	ok(ds_batch_submit(batch, 0, 0) == 0, "and then it is an ordinary batch again");
+
+	ds_batch_new(store, &other);
+	ds_batch_add(other, ds_str("a"), ds_str("n"), 1);
+	ds_batch_prep(other, &sqe, 0, 0);
+	ds_batch_free(other);
+	ok(!ds_batch_complete(other, carry_out(&sqe)),
+	   "a batch that is freed while it is under way stays until it is complete");
+
+	ds_batch_clear(batch);
+	for (i = 0; i <= DOCSTORE_MAX_OPS; i++)
+		ds_batch_add(batch, ds_str("a"), ds_str("n"), 1);
+	ok(ds_batch_prep(batch, &before, 0, 0) == -E2BIG && before.fd == (int)0xa5a5a5a5 &&
+	   ds_batch_complete(batch, 0) == -EALREADY, "more than one submit may take");
+	ds_batch_free(batch);
+	ds_close(store);
+	ds_remove("entries", NULL);
+}
+
+#ifdef WITH_LIBURING
+#define RING_BATCHES	100
+
+static void test_ring(void)
+{
+	struct ds_batch *batches[RING_BATCHES];
+	int64_t n = 0;
+	int results[RING_BATCHES];
+	bool good = true, all = true;
+	struct io_uring ring;
+	char id[16];
+	int i, err;
+
+	/* Fewer entries than batches. */
+	err = io_uring_queue_init(8, &ring, 0);
+	if (err) {
+		ok(true, "many batches by io_uring # SKIP no io_uring: %s", strerror(-err));
+		return;
+	}
+	store = open_new("ring");
+	for (i = 0; i < RING_BATCHES; i++) {
+		good &= !ds_batch_new(store, &batches[i]);
+		snprintf(id, sizeof(id), "own%d", i);
+		good &= !ds_batch_add(batches[i], ds_str("all"), ds_str("n"), i);
+		good &= ds_batch_add(batches[i], ds_str(id), ds_str("n"), i) == 1;
+		if (i % 10 == 9)
+			good &= ds_batch_delete(batches[i], ds_str("nobody")) == 2;
+	}
+	ds_batch_clear(batches[3]);
+	ok(good && ds_batch_submit_many(&ring, batches, RING_BATCHES, 0, 0, results) ==
+	   RING_BATCHES / 10, "many batches by io_uring, more than a ring has entries");
+	for (i = 0; i < RING_BATCHES; i++) {
+		all &= results[i] == (i % 10 == 9);
+		if (i != 3)
+			all &= ds_batch_op(batches[i], 1)->version == 1;
+	}
+	ok(all, "each has its own result");
+
+	/* Who has something under way already has that as his result. */
+	for (i = 4; i < 7; i++) {
+		ds_batch_clear(batches[i]);
+		ds_batch_add(batches[i], ds_str("again"), ds_str("n"), 1);
+	}
+	good = !ds_batch_prep(batches[5], (struct io_uring_sqe[2]){}, 0, 0);
+	good &= ds_batch_submit_many(&ring, batches + 4, 3, 0, 0, results) == 1;
+	ok(good && !results[0] && results[1] == -EBUSY && !results[2] &&
+	   ds_batch_complete(batches[5], -ECANCELED) == -ECANCELED,
+	   "one that cannot be submitted keeps no other from it");
+	ds_batch_clear(batches[5]);
+	ds_batch_get(batches[5], ds_str("again"), ds_str("n"), &n, sizeof(n));
+	ok(!ds_batch_submit(batches[5], 0, 0) && n == 2, "the others were carried out");
+	for (i = 0; i < RING_BATCHES; i++)
+		ds_batch_free(batches[i]);
+	io_uring_queue_exit(&ring);
+	ds_close(store);
+	ds_remove("ring", NULL);
+}
+#else
+static void test_ring(void)
+{
+}
+#endif
+
 static void test_many(void)
 {
 	static char buffer[65536], value[3000];
@@ -490,6 +644,8 @@ int main(void)
 	test_names();
 	test_one_document();
 	test_batches();
+	test_entries();
+	test_ring();
 	test_many();
 	test_document_check();
 	return tap_end();

@@ -7,7 +7,7 @@
  */
 #include <stdlib.h>
 
-#include "internal.h"
+#include "batch.h"
 
 #define BLOCK_SIZE	(64 * 1024)
 
@@ -16,16 +16,6 @@ struct block {
 	size_t size;
 	size_t used;
 	char data[];
-};
-
-struct ds_batch {
-	struct ds_store *store;
-	struct docstore_op *ops;
-	unsigned int count;
-	unsigned int room;
-	size_t bytes;
-	struct block *blocks;	/* the first one is being filled */
-	struct block *spare;	/* all of BLOCK_SIZE, empty */
 };
 
 DS_PUBLIC int ds_batch_new(struct ds_store *store, struct ds_batch **batch)
@@ -51,6 +41,11 @@ DS_PUBLIC void ds_batch_free(struct ds_batch *batch)
 {
 	if (!batch)
 		return;
+	if (batch->under_way) {
+		/* The kernel may be writing to it: ds_batch_complete() comes back here. */
+		batch->unwanted = true;
+		return;
+	}
 	free_blocks(batch->blocks);
 	free_blocks(batch->spare);
 	free(batch->ops);
@@ -61,6 +56,8 @@ DS_PUBLIC void ds_batch_clear(struct ds_batch *batch)
 {
 	struct block *block = batch->blocks;
 
+	if (batch->under_way)
+		return;
 	while (block) {
 		struct block *next = block->next;
 
@@ -124,6 +121,8 @@ static int next_op(struct ds_batch *batch, unsigned int code, struct ds_str id,
 	struct docstore_op *op, *last;
 	int err = ds_id_check(id);
 
+	if (batch->under_way)
+		return -EBUSY;
 	if (err)
 		return err;
 	if (batch->count == INT32_MAX)
@@ -327,6 +326,8 @@ DS_PUBLIC int ds_batch_put(struct ds_batch *batch, struct ds_str id,
 DS_PUBLIC int ds_batch_require(struct ds_batch *batch, int op, unsigned int flags,
 			       uint64_t version)
 {
+	if (batch->under_way)
+		return -EBUSY;
 	if (op < 0 || (unsigned int)op >= batch->count)
 		return -EINVAL;
 	if (flags & ~(unsigned int)(DOCSTORE_IF_EXISTS | DOCSTORE_IF_ABSENT |
@@ -356,22 +357,33 @@ DS_PUBLIC size_t ds_batch_bytes(const struct ds_batch *batch)
 	return batch->bytes;
 }
 
-static int submit(struct ds_store *store, struct docstore_op *ops, unsigned int count,
-		  unsigned int flags, unsigned int timeout_ms)
+struct docstore_submit ds_submit_arg(struct docstore_op *ops, unsigned int count,
+				     unsigned int flags, unsigned int timeout_ms)
 {
-	struct docstore_submit arg = {
-		.size = sizeof(arg),
+	return (struct docstore_submit) {
+		.size = sizeof(struct docstore_submit),
 		.flags = flags,
 		.ops = ds_ptr(ops),
 		.op_size = sizeof(*ops),
 		.count = count,
 		.timeout_ms = timeout_ms,
 	};
+}
+
+int ds_submit_result(const struct docstore_submit *arg, int err)
+{
+	if (err)
+		return err > 0 ? -EBADMSG : err;
+	return arg->failed > arg->count ? -EBADMSG : (int)arg->failed;
+}
+
+static int submit(struct ds_store *store, struct docstore_op *ops, unsigned int count,
+		  unsigned int flags, unsigned int timeout_ms)
+{
+	struct docstore_submit arg = ds_submit_arg(ops, count, flags, timeout_ms);
 	int err = ds_ioctl(store->fd, DOCSTORE_SUBMIT, &arg);
 
-	if (err)
-		return err;
-	return arg.failed > count ? -EBADMSG : (int)arg.failed;
+	return ds_submit_result(&arg, err);
 }
 
 /* Operations of one document side by side, else in their order. */
@@ -472,13 +484,20 @@ free:
 	return ret;
 }
 
+bool ds_batch_too_large(const struct ds_batch *batch)
+{
+	return batch->count > batch->store->max_ops ||
+	       batch->bytes > batch->store->max_batch;
+}
+
 DS_PUBLIC int ds_batch_submit(struct ds_batch *batch, unsigned int flags,
 			      unsigned int timeout_ms)
 {
+	if (batch->under_way)
+		return -EBUSY;
 	if (!batch->count)
 		return 0;
-	if (batch->count > batch->store->max_ops ||
-	    batch->bytes > batch->store->max_batch) {
+	if (ds_batch_too_large(batch)) {
 		if (flags & DOCSTORE_SUBMIT_ATOMIC)
 			return -E2BIG;
 		if (flags)

@@ -991,6 +991,52 @@ unsigned int ds_batch_count(const struct ds_batch *batch);
  */
 size_t ds_batch_bytes(const struct ds_batch *batch);
 
+/* --- batches by io_uring -------------------------------------------------- */
+
+/*
+ * For who has a ring already. libdocstore_uring.h has more, on top of liburing;
+ * neither it nor liburing is needed for these two.
+ */
+struct io_uring_sqe;
+
+/**
+ * ds_batch_prep() - make a batch an entry of a submission queue
+ * @batch: the batch
+ * @sqe: the entry, of 64 or 128 bytes
+ * @flags: DOCSTORE_SUBMIT_ATOMIC or 0
+ * @timeout_ms: how long it may wait for its turn; 0 for as long as it takes
+ *
+ * All of the entry is written, and its user_data is @batch; what is to be
+ * otherwise (user_data, IOSQE_IO_LINK, a registered file) is set afterwards. The
+ * completion belongs to ds_batch_complete(). Of a batch without operations the
+ * entry is one that does nothing, with a completion as any other.
+ *
+ * From here to ds_batch_complete() the batch is under way: it, its store and the
+ * buffers of ds_batch_get() must stay. What would change it is refused with
+ * -EBUSY, ds_batch_clear() does nothing, and ds_batch_free() frees it when it is
+ * complete. An entry that was not submitted after all is completed by the
+ * caller, with -ECANCELED.
+ *
+ * There is no order among batches that are under way at the same time, not even
+ * of those on one document.
+ *
+ * Return: 0; -E2BIG if it has more operations or bytes than the kernel takes at
+ * once, -EBUSY if it is under way. Then the entry is as it was.
+ */
+int ds_batch_prep(struct ds_batch *batch, struct io_uring_sqe *sqe,
+		  unsigned int flags, unsigned int timeout_ms);
+
+/**
+ * ds_batch_complete() - take a batch back that was under way
+ * @batch: the batch
+ * @res: what its completion says
+ *
+ * Return: as ds_batch_submit(), though never -EINTR; -ECANCELED if it was
+ * canceled before its turn, -EOPNOTSUPP if the kernel cannot do it by io_uring,
+ * and then nothing was done; -EALREADY if it was not under way.
+ */
+int ds_batch_complete(struct ds_batch *batch, int res);
+
 #ifdef __cplusplus
 }
 #endif
