@@ -174,6 +174,9 @@ static int ds_submit_fill(struct ds_request *request, const struct docstore_op *
 			change->id = at;
 			change->id_len = op->id_len;
 			change->hash = docstore_map_hash(request->store->key, at, op->id_len);
+			/* There is enough to do until its owner wants it. */
+			ds_index_prefetch(&ds_store_owned(request->store, change->hash)->partition.index,
+					  change->hash);
 			change->deltas = delta;
 			at += op->id_len;
 		}

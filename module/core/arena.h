@@ -36,6 +36,9 @@
 /* One less than 32 bits can count, so that the end of the arena has a ref. */
 #define DS_ARENA_MAX_CHUNKS	((1U << (32 - DS_CHUNK_UNITS_SHIFT)) - 1)
 
+/* How far apart prefetches are. */
+#define DS_CACHE_LINE		64
+
 /*
  * Classes grow by 16 bytes up to 256 and by a sixteenth of a power of two from
  * there on; what is larger than the last one gets a span of pages of its own.

@@ -67,10 +67,11 @@ static u64 ds_layout_set(const struct docstore_version *v, const struct ds_layou
  */
 const u8 *ds_version_id(const struct docstore_version *v)
 {
-	struct ds_layout l;
+	u32 each = sizeof(u16) + sizeof(u16) + sizeof(u8);
 
-	ds_version_layout(v, &l);
-	return l.id;
+	each += v->flags & DOCSTORE_VERSION_SET ? sizeof(u32) : 0;
+	each += v->flags & DOCSTORE_VERSION_WIDE ? sizeof(u16) : 0;
+	return (const u8 *)(v + 1) + each * v->nprops;
 }
 
 /**
@@ -196,6 +197,7 @@ void ds_builder_load(struct ds_builder *b, const struct docstore_version *v,
 	b->created = b->live ? v->created : now;
 	b->type = b->live ? v->type : 0;
 	b->nprops = b->live ? v->nprops : 0;
+	b->nolder = b->nprops;
 	b->value_bytes = 0;
 	if (!b->nprops)
 		return;
@@ -230,6 +232,13 @@ static const void *ds_property_data(const struct ds_property *p)
 	return p->data ?: &p->number;
 }
 
+static void ds_builder_clear(struct ds_builder *b)
+{
+	b->nprops = 0;
+	b->nolder = 0;
+	b->value_bytes = 0;
+}
+
 /* Make the document exist, if it does not. */
 static void ds_builder_create(struct ds_builder *b)
 {
@@ -239,8 +248,7 @@ static void ds_builder_create(struct ds_builder *b)
 	b->live = true;
 	b->created = b->now;
 	b->type = 0;
-	b->nprops = 0;
-	b->value_bytes = 0;
+	ds_builder_clear(b);
 }
 
 static int ds_builder_set(struct ds_builder *b, u32 name, u8 type,
@@ -256,6 +264,8 @@ static int ds_builder_set(struct ds_builder *b, u32 name, u8 type,
 		p = &b->props[b->nprops++];
 		p->name = name;
 		p->len = 0;
+	} else if (p->set != b->version) {
+		b->nolder--;
 	}
 	b->value_bytes += (s64)len - p->len;
 	p->type = type;
@@ -296,13 +306,13 @@ static int ds_apply_unset(struct ds_builder *b, struct ds_delta *delta)
 	if (!b->live)
 		return -ENOENT;
 	if (!delta->property) {
-		b->nprops = 0;
-		b->value_bytes = 0;
+		ds_builder_clear(b);
 	} else {
 		p = ds_builder_find(b, delta->property);
 		if (!p)
 			return -ENODATA;
 		b->value_bytes -= p->len;
+		b->nolder -= p->set != b->version;
 		b->nprops--;
 		memmove(p, p + 1, (&b->props[b->nprops] - p) * sizeof(*p));
 	}
@@ -331,9 +341,8 @@ static int ds_apply_delete(struct ds_builder *b, struct ds_delta *delta)
 		return -ENOENT;
 	b->live = false;
 	b->changed = true;
-	b->nprops = 0;
-	b->value_bytes = 0;
 	b->type = 0;
+	ds_builder_clear(b);
 	return 0;
 }
 
@@ -414,17 +423,6 @@ static bool ds_builder_wide(const struct ds_builder *b)
 	return b->value_bytes > U16_MAX;
 }
 
-/* Were all properties set by the version being built? */
-static bool ds_builder_fresh(const struct ds_builder *b)
-{
-	u32 i;
-
-	for (i = 0; i < b->nprops; i++)
-		if (b->props[i].set != b->version)
-			return false;
-	return true;
-}
-
 static u8 ds_builder_flags(const struct ds_builder *b)
 {
 	u8 flags = 0;
@@ -433,7 +431,7 @@ static u8 ds_builder_flags(const struct ds_builder *b)
 		flags |= DOCSTORE_VERSION_TOMBSTONE;
 	if (ds_builder_wide(b))
 		flags |= DOCSTORE_VERSION_WIDE;
-	if (!ds_builder_fresh(b))
+	if (b->nolder)
 		flags |= DOCSTORE_VERSION_SET;
 	return flags;
 }
@@ -449,7 +447,7 @@ u64 ds_builder_size(const struct ds_builder *b)
 	u32 each = sizeof(u16) + sizeof(u8);
 
 	each += ds_builder_wide(b) ? sizeof(u32) : sizeof(u16);
-	if (!ds_builder_fresh(b))
+	if (b->nolder)
 		each += sizeof(u32);
 	return sizeof(struct docstore_version) + b->nprops * each + b->id_len + b->value_bytes;
 }
@@ -460,13 +458,17 @@ struct ds_sink {
 	u32 room;
 };
 
-static void ds_sink_put(struct ds_sink *sink, const void *from, u32 len)
+static __always_inline void ds_sink_put(struct ds_sink *sink, const void *from, u32 len)
 {
-	u32 n = min(len, sink->room);
-
-	memcpy(sink->to, from, n);
-	sink->to += n;
-	sink->room -= n;
+	if (likely(len <= sink->room)) {
+		/* Of a length that the compiler knows, but for ids and values. */
+		memcpy(sink->to, from, len);
+	} else {
+		len = sink->room;
+		memcpy(sink->to, from, len);
+	}
+	sink->to += len;
+	sink->room -= len;
 }
 
 /**

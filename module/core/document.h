@@ -73,6 +73,7 @@ struct ds_property {
  * @now: the time
  * @type: name id of its type
  * @nprops: properties
+ * @nolder: properties that were not set by @version
  * @value_bytes: bytes of all values
  * @props: the properties
  *
@@ -90,6 +91,7 @@ struct ds_builder {
 	u64 now;
 	u32 type;
 	u32 nprops;
+	u32 nolder;
 	u64 value_bytes;
 	struct ds_property props[DOCSTORE_MAX_PROPERTIES];
 };

@@ -19,8 +19,6 @@
 
 /* An index begins with so many buckets. */
 #define DS_INDEX_FIRST		16
-/* How far apart two prefetches are. */
-#define DS_CACHE_LINE		64
 /* Documents for each bucket, on the average, above which one more is made. */
 #define DS_INDEX_LOAD		2
 
@@ -81,37 +79,38 @@ static bool ds_state_tagged(u32 state, u64 hash)
  * @index: the index
  * @hash: hash of its id
  *
- * Context: the owner.
+ * Context: anybody who holds the store.
+ * Return: the bucket, or NULL if there is none yet.
  */
-void ds_index_prefetch(const struct ds_index *index, u64 hash)
+const struct docstore_bucket *ds_index_prefetch(const struct ds_index *index, u64 hash)
 {
-	u32 buckets = index->map->buckets;
+	/* Pairs with the release stores in ds_index_begin() and _grow(). */
+	u32 buckets = smp_load_acquire(&index->map->buckets);
+	const struct docstore_bucket *bucket;
 
-	if (buckets)
-		prefetch(ds_index_bucket(index, docstore_map_bucket(hash, buckets)));
+	if (!buckets)
+		return NULL;
+	bucket = ds_index_bucket(index, docstore_map_bucket(hash, buckets));
+	prefetch(bucket);
+	return bucket;
 }
 
 /**
  * ds_index_prefetch_version() - bring a document's newest version nearer
  * @index: the index
+ * @bucket: its bucket, prefetched a while ago
  * @hash: hash of its id
- *
- * Looks into the bucket, so that one should have been prefetched a while ago.
  *
  * Context: the owner.
  */
-void ds_index_prefetch_version(const struct ds_index *index, u64 hash)
+void ds_index_prefetch_version(const struct ds_index *index,
+			       const struct docstore_bucket *bucket, u64 hash)
 {
-	u32 buckets = index->map->buckets;
-	const struct docstore_bucket *bucket;
 	const void *version;
 	u32 i;
 
-	if (!buckets)
-		return;
-	bucket = ds_index_bucket(index, docstore_map_bucket(hash, buckets));
 	for (i = 0; i < DOCSTORE_MAP_SLOTS; i++) {
-		if (!bucket->ref[i] || !ds_state_tagged(bucket->state[i], hash))
+		if (!ds_state_tagged(bucket->state[i], hash) || !bucket->ref[i])
 			continue;
 		version = ds_arena_ptr(index->arena, bucket->ref[i]);
 		prefetch(version);
@@ -142,7 +141,7 @@ bool ds_index_find(struct ds_index *index, u64 hash, const u8 *id, u8 id_len,
 	bucket = ds_index_bucket(index, docstore_map_bucket(hash, index->map->buckets));
 	for (; bucket; bucket = ds_bucket_next(index, bucket)) {
 		for (i = 0; i < DOCSTORE_MAP_SLOTS; i++) {
-			if (!bucket->ref[i] || !ds_state_tagged(bucket->state[i], hash))
+			if (!ds_state_tagged(bucket->state[i], hash) || !bucket->ref[i])
 				continue;
 			if (!ds_version_is(ds_arena_ptr(index->arena, bucket->ref[i]), id, id_len))
 				continue;

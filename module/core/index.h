@@ -71,8 +71,9 @@ void ds_index_init(struct ds_index *index, struct ds_arena *arena,
 		   struct docstore_map_partition *map);
 
 /* For the owner. */
-void ds_index_prefetch(const struct ds_index *index, u64 hash);
-void ds_index_prefetch_version(const struct ds_index *index, u64 hash);
+const struct docstore_bucket *ds_index_prefetch(const struct ds_index *index, u64 hash);
+void ds_index_prefetch_version(const struct ds_index *index,
+			       const struct docstore_bucket *bucket, u64 hash);
 bool ds_index_find(struct ds_index *index, u64 hash, const u8 *id, u8 id_len,
 		   struct ds_slot *slot);
 int ds_index_reserve(struct ds_index *index, u64 hash, u32 flags, struct ds_slot *slot);

@@ -12,8 +12,9 @@
 
 /* How many buckets a commit makes at least, if the index is full enough. */
 #define DS_MAINTAIN_GROW	2
-/* How many documents are prefetched at once. */
-#define DS_APPLY_AHEAD		16
+/* How many documents ahead buckets are fetched, and versions. */
+#define DS_AHEAD_FAR		16
+#define DS_AHEAD_NEAR		8
 
 /**
  * ds_partition_init() - prepare an empty partition, which has no memory yet
@@ -310,29 +311,77 @@ static bool ds_change_failed(const struct ds_change *change)
 	return false;
 }
 
-/*
- * Bring the documents nearer with which to go on: their buckets first and then what
- * these lead to, so that many are waited for in the time of two.
+/**
+ * struct ds_ahead - documents that are brought nearer before their turn comes
+ * @p: the partition
+ * @far: the next one whose bucket is fetched
+ * @near: the next one whose version is, to which the bucket leads
+ * @buckets: buckets that were fetched, a ring
+ * @nfar: how many documents @far has passed
+ * @nnear: how many @near has
  */
-static void ds_partition_prefetch(const struct ds_partition *p, const struct ds_change *first)
+struct ds_ahead {
+	const struct ds_partition *p;
+	const struct ds_change *far;
+	const struct ds_change *near;
+	const struct docstore_bucket *buckets[DS_AHEAD_FAR];
+	u32 nfar;
+	u32 nnear;
+};
+
+static void ds_ahead_bucket(struct ds_ahead *ahead)
 {
-	const struct ds_change *change;
+	if (!ahead->far)
+		return;
+	ahead->buckets[ahead->nfar++ % DS_AHEAD_FAR] =
+		ds_index_prefetch(&ahead->p->index, ahead->far->hash);
+	ahead->far = ahead->far->next;
+}
+
+static void ds_ahead_version(struct ds_ahead *ahead)
+{
+	const struct docstore_bucket *bucket;
+
+	if (!ahead->near)
+		return;
+	bucket = ahead->buckets[ahead->nnear++ % DS_AHEAD_FAR];
+	if (bucket)
+		ds_index_prefetch_version(&ahead->p->index, bucket, ahead->near->hash);
+	ahead->near = ahead->near->next;
+}
+
+/* So many misses are waited for in the time of two. */
+static void ds_ahead_begin(struct ds_ahead *ahead, const struct ds_partition *p,
+			   const struct ds_change *first)
+{
 	u32 n;
 
-	for (change = first, n = 0; change && n < DS_APPLY_AHEAD; change = change->next, n++)
-		ds_index_prefetch(&p->index, change->hash);
-	for (change = first, n = 0; change && n < DS_APPLY_AHEAD; change = change->next, n++)
-		ds_index_prefetch_version(&p->index, change->hash);
+	ahead->p = p;
+	ahead->far = first;
+	ahead->near = first;
+	ahead->nfar = 0;
+	ahead->nnear = 0;
+	for (n = 0; n < DS_AHEAD_FAR; n++)
+		ds_ahead_bucket(ahead);
+	for (n = 0; n < DS_AHEAD_NEAR; n++)
+		ds_ahead_version(ahead);
+}
+
+/* One document is about to be built: one more is fetched. */
+static void ds_ahead_step(struct ds_ahead *ahead)
+{
+	ds_ahead_version(ahead);
+	ds_ahead_bucket(ahead);
 }
 
 static void ds_partition_apply_atomic(struct ds_partition *p, struct ds_batch *batch, u64 now)
 {
 	struct ds_change *change;
-	u32 n = 0;
+	struct ds_ahead ahead;
 
+	ds_ahead_begin(&ahead, p, batch->first);
 	for (change = batch->first; change; change = change->next) {
-		if (n++ % DS_APPLY_AHEAD == 0)
-			ds_partition_prefetch(p, change);
+		ds_ahead_step(&ahead);
 		ds_partition_build(p, batch, change, now);
 		ds_batch_relax(batch);
 		if (change->state == DS_CHANGE_NOMEM) {
@@ -354,11 +403,11 @@ static void ds_partition_apply_atomic(struct ds_partition *p, struct ds_batch *b
 static void ds_partition_apply_each(struct ds_partition *p, struct ds_batch *batch, u64 now)
 {
 	struct ds_change *change;
-	u32 n = 0;
+	struct ds_ahead ahead;
 
+	ds_ahead_begin(&ahead, p, batch->first);
 	for (change = batch->first; change; change = change->next) {
-		if (n++ % DS_APPLY_AHEAD == 0)
-			ds_partition_prefetch(p, change);
+		ds_ahead_step(&ahead);
 		/* Those done were done when the batch was applied before. */
 		if (change->state == DS_CHANGE_DONE)
 			continue;

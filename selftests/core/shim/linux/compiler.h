@@ -30,6 +30,8 @@
 #define __maybe_unused		__attribute__((__unused__))
 #define __packed		__attribute__((__packed__))
 #define __aligned(x)		__attribute__((__aligned__(x)))
+#undef __always_inline
+#define __always_inline	inline __attribute__((__always_inline__))
 #define fallthrough		__attribute__((__fallthrough__))
 #define barrier()		__asm__ __volatile__("" : : : "memory")
 
