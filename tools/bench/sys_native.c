@@ -118,20 +118,18 @@ static void unlock(struct session *s, enum variant variant)
 static int read_one(struct session *s, const struct ds_map_id *id, struct bench_buffer buffer,
 		    struct bench_value *value, size_t *used)
 {
+	struct ds_map_view view;
 	struct ds_value found;
 	struct ds_doc doc;
 	int ret;
 
 	lock(s, LOCK_RECORD, false);
-	ret = ds_map_copy(&s->map, id, buffer.data, buffer.len, used);
+	ret = ds_map_copy(&s->map, id, buffer.data, buffer.len, &view);
 	unlock(s, LOCK_RECORD);
 	if (ret)
 		return ret;
-	ret = ds_document_check(buffer.data, *used, &doc);
-	if (ret)
-		return ret;
-	if (doc.id.len != id->len || memcmp(doc.id.data, id->data, id->len))
-		return -EBADMSG;
+	ds_map_open(&view, buffer.data, &doc);
+	*used = view.size;
 	if (ds_doc_find(&doc, NATIVE_PROPERTY, &found) < 0)
 		return -ENODATA;
 	value->data = found.str.data;

@@ -94,6 +94,37 @@ static inline size_t ds_document_meta(const struct docstore_version *head)
 	return each * head->nprops + head->id_len;
 }
 
+/*
+ * The view of a document that was copied out of the mapping. The kernel made it, so
+ * that nothing in it need be checked once more.
+ */
+static inline void ds_map_open(const struct ds_map_view *view, const void *buffer,
+			       struct ds_doc *doc)
+{
+	const struct docstore_version *head = buffer;
+	const unsigned char *p = (const unsigned char *)buffer + sizeof(*head);
+	size_t n = view->nprops;
+
+	memcpy(&doc->version, &head->version, sizeof(doc->version));
+	memcpy(&doc->created, &head->created, sizeof(doc->created));
+	memcpy(&doc->changed, &head->changed, sizeof(doc->changed));
+	doc->seq = view->seq;
+	doc->bytes = view->size;
+	doc->type = view->type;
+	doc->nprops = view->nprops;
+	doc->__wide = view->flags & DOCSTORE_VERSION_WIDE;
+	doc->__set = view->flags & DOCSTORE_VERSION_SET ? p : NULL;
+	p += doc->__set ? 4 * n : 0;
+	doc->__ends = p;
+	p += (doc->__wide ? 4 : 2) * n;
+	doc->__names = p;
+	p += 2 * n;
+	doc->__types = p;
+	p += n;
+	doc->id = ds_mem(p, view->id_len);
+	doc->__values = p + view->id_len;
+}
+
 int ds_document_open(const struct docstore_version *head, const unsigned char *meta,
 		     const unsigned char *values, size_t len, struct ds_doc *doc);
 

@@ -354,7 +354,7 @@ int ds_map_read(struct ds_map *map, const struct ds_map_id *id, ds_map_fn *fn, v
 struct copy {
 	void *buffer;
 	size_t room;
-	size_t len;
+	struct ds_map_view *view;
 };
 
 static hot int copy_out(const struct ds_map_view *view, void *arg)
@@ -362,10 +362,10 @@ static hot int copy_out(const struct ds_map_view *view, void *arg)
 	const uint32_t none = 0;
 	struct copy *copy = arg;
 
-	copy->len = view->size;
-	if (copy->len > copy->room)
+	*copy->view = *view;
+	if (view->size > copy->room)
 		return -ENOBUFS;
-	memcpy(copy->buffer, view->at, copy->len);
+	memcpy(copy->buffer, view->at, view->size);
 	/* As the kernel does it. */
 	memcpy((char *)copy->buffer + offsetof(struct docstore_version, prev), &none, sizeof(none));
 	return 0;
@@ -377,20 +377,17 @@ static hot int copy_out(const struct ds_map_view *view, void *arg)
  * @id: the document
  * @buffer: where to
  * @room: bytes there
- * @len: where the document's size goes
+ * @view: what its header says
  *
- * Return: 0, -ENOBUFS, -ENOENT, or -EAGAIN: ask the kernel. @len is good for the
- * first two. What was copied is what a document was, but nothing in it was
- * checked except that it has this id.
+ * Return: 0, -ENOBUFS, -ENOENT, or -EAGAIN: ask the kernel. @view is good for the
+ * first two. What was copied is what the kernel has published, and has this id.
  */
 int ds_map_copy(struct ds_map *map, const struct ds_map_id *id, void *buffer, size_t room,
-		size_t *len)
+		struct ds_map_view *view)
 {
-	struct copy copy = { buffer, room, 0 };
-	int ret = map_read(map, id, copy_out, &copy);
+	struct copy copy = { buffer, room, view };
 
-	*len = copy.len;
-	return ret;
+	return map_read(map, id, copy_out, &copy);
 }
 
 /*

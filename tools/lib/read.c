@@ -47,26 +47,6 @@ static int ask_document(const struct ds_store *store, struct ds_str id, void *bu
 	return arg.length > arg.buffer_len ? -ENOBUFS : 0;
 }
 
-static int read_mapped(struct ds_store *store, const struct ds_map_id *key, void *buffer,
-		       size_t room, size_t *len)
-{
-	int err = ds_map_copy(&store->map, key, buffer, room, len);
-
-	return err == -EAGAIN ? ask_document(store, ds_mem(key->data, key->len), buffer, room,
-					     len) : err;
-}
-
-static int read_document(struct ds_store *store, struct ds_str id, void *buffer, size_t room,
-			 size_t *len)
-{
-	struct ds_map_id key;
-
-	if (!store->map.base)
-		return ask_document(store, id, buffer, room, len);
-	key = ds_map_id(&store->map, id.data, id.len);
-	return read_mapped(store, &key, buffer, room, len);
-}
-
 /* Is this a document, and the one that was asked for? */
 static int open_document(struct ds_str id, const void *buffer, size_t len, struct ds_doc *doc)
 {
@@ -79,18 +59,34 @@ static int open_document(struct ds_str id, const void *buffer, size_t len, struc
 	return 0;
 }
 
+static int get_by_kernel(struct ds_store *store, struct ds_str id, void *buffer, size_t *len,
+			 struct ds_doc *doc)
+{
+	int err = ask_document(store, id, buffer, *len, len);
+
+	return err ? err : open_document(id, buffer, *len, doc);
+}
+
 DS_PUBLIC int ds_get(struct ds_store *store, struct ds_str id, void *buffer,
 		     size_t *len, struct ds_doc *doc)
 {
-	size_t size;
+	struct ds_map_view view;
+	struct ds_map_id key;
 	int err = ds_id_check(id);
 
 	if (err)
 		return err;
-	err = read_document(store, id, buffer, *len, &size);
+	if (!store->map.base)
+		return get_by_kernel(store, id, buffer, len, doc);
+	key = ds_map_id(&store->map, id.data, id.len);
+	err = ds_map_copy(&store->map, &key, buffer, *len, &view);
+	if (err == -EAGAIN)
+		return get_by_kernel(store, id, buffer, len, doc);
 	if (!err || err == -ENOBUFS)
-		*len = size;
-	return err ? err : open_document(id, buffer, size, doc);
+		*len = view.size;
+	if (!err)
+		ds_map_open(&view, buffer, doc);
+	return err;
 }
 
 /* A property that is looked for, and what was found. */
@@ -301,6 +297,18 @@ static void begin_group(const struct ds_map *map, const struct docstore_read_ite
 		keys[i] = ds_id_check(id) ? ds_map_id(map, "", 0) : ds_map_id(map, id.data, id.len);
 	}
 	ds_map_prefetch(map, keys, (unsigned int)count);
+}
+
+static int read_mapped(struct ds_store *store, const struct ds_map_id *key, void *buffer,
+		       size_t room, size_t *len)
+{
+	struct ds_map_view view;
+	int err = ds_map_copy(&store->map, key, buffer, room, &view);
+
+	if (err == -EAGAIN)
+		return ask_document(store, ds_mem(key->data, key->len), buffer, room, len);
+	*len = view.size;
+	return err;
 }
 
 /*
