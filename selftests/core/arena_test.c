@@ -541,6 +541,247 @@ static void dismantle(void)
 	field_destroy(f);
 }
 
+/*
+ * What was retired, and is free when a grace period is over. Not in a hurry, in which
+ * no spares are kept, and no more in one list than can be noted there.
+ */
+static void retire_all(struct field *f, const u32 *refs, u32 n, u32 size)
+{
+	u32 i;
+
+	for (i = 0; i < n; i++) {
+		retire(f, refs[i], size);
+		if ((i + 1) % DS_RETIRED_NOTED && i + 1 < n)
+			continue;
+		core_close(&f->arena);
+		shim_rcu_elapse();
+		CHECK(ds_arena_reclaim(&f->arena));
+	}
+	arena_validate(&f->arena);
+}
+
+static void alloc_all(struct field *f, u32 *refs, u32 n, u32 size)
+{
+	u32 i;
+
+	for (i = 0; i < n; i++) {
+		refs[i] = ds_arena_alloc(&f->arena, size, false);
+		CHECK(refs[i]);
+		memset(ds_arena_ptr(&f->arena, refs[i]), i, size);
+	}
+}
+
+/* How many spares there are of a class, and how much all of them take. */
+static u32 spares_of(const struct field *f, u32 size)
+{
+	const struct ds_spares *spares = &f->arena.spares;
+	u32 i, n = 0;
+
+	for (i = spares->first[core_class_of(size)]; i; i = spares->next[i - 1])
+		n++;
+	CHECK(n <= DS_SPARES);
+	CHECK(spares->bytes <= DS_SPARES_BYTES);
+	return n;
+}
+
+/* Lists have room to note so many blocks; the others are linked, and none is lost. */
+static void many_retired(void)
+{
+	static const u32 counts[] = {
+		DS_RETIRED_NOTED - 1, DS_RETIRED_NOTED, DS_RETIRED_NOTED + 1, 2 * DS_RETIRED_NOTED,
+		5000,
+	};
+	static u32 refs[5000];
+	u32 i, j;
+
+	for (i = 0; i < ARRAY_SIZE(counts); i++) {
+		struct field *f = field_create(8);
+		u64 used = 0;
+
+		for (j = 0; j < counts[i]; j++) {
+			/* Of all classes, and some too large for one. */
+			u32 size = 1 + (j % 100 ? j * 37 % 2000 : DS_CLASS_MAX);
+
+			refs[j] = ds_arena_alloc(&f->arena, size, false);
+			CHECK(refs[j]);
+			used += ds_arena_block_size(size);
+			retire(f, refs[j], size);
+		}
+		CHECK_EQ(f->arena.retired_bytes, used);
+		CHECK_EQ(f->arena.used_bytes, used);
+		CHECK_EQ(core_retired(&f->arena, 0)->count, counts[i]);
+		CHECK_EQ(!core_retired(&f->arena, 0)->more, counts[i] <= DS_RETIRED_NOTED);
+		arena_validate(&f->arena);
+		ds_arena_settle(&f->arena, false);
+		CHECK_EQ(f->arena.retired.nclosed, 1);
+		CHECK(!ds_arena_reclaim(&f->arena));
+		shim_rcu_elapse();
+		CHECK(ds_arena_reclaim(&f->arena));
+		CHECK_EQ(f->arena.retired_bytes, 0);
+		CHECK_EQ(f->arena.used_bytes, 0);
+		CHECK_EQ(core_retired(&f->arena, 0)->more, 0);
+		arena_validate(&f->arena);
+		/* Another list in its place begins from nothing. */
+		retire(f, ds_arena_alloc(&f->arena, 100, false), 100);
+		CHECK_EQ(core_retired(&f->arena, 0)->count, 1);
+		ds_arena_settle(&f->arena, true);
+		shim_rcu_elapse();
+		CHECK(ds_arena_reclaim(&f->arena));
+		CHECK_EQ(f->arena.used_bytes, 0);
+		field_destroy(f);
+	}
+}
+
+/* What was used last is given out first, to who wants the class, and to no one else. */
+static void spares(void)
+{
+	struct field *f = field_create(2);
+	u32 refs[10], again[10], i;
+
+	alloc_all(f, refs, 10, 200);
+	retire_all(f, refs, 10, 200);
+	CHECK_EQ(spares_of(f, 200), 10);
+	CHECK_EQ(f->arena.used_bytes, 0);
+	i = ds_arena_alloc(&f->arena, 300, false);
+	CHECK_EQ(spares_of(f, 200), 10);
+	alloc_all(f, again, 10, 195);
+	CHECK_EQ(spares_of(f, 200), 0);
+	for (i = 0; i < 10; i++)
+		CHECK_EQ(again[i], refs[9 - i]);
+	/* To free one at once leaves them alone. */
+	ds_arena_free(&f->arena, again[0]);
+	CHECK_EQ(spares_of(f, 200), 0);
+	/* What is too large for a class is no spare. */
+	refs[0] = ds_arena_alloc(&f->arena, DS_CLASS_MAX + 1, false);
+	retire_all(f, refs, 1, DS_CLASS_MAX + 1);
+	CHECK_EQ(f->arena.spares.bytes, 0);
+	/* All go back when the owner is idle. */
+	retire_all(f, again + 1, 9, 195);
+	CHECK_EQ(spares_of(f, 200), 9);
+	ds_arena_settle(&f->arena, true);
+	CHECK_EQ(f->arena.spares.bytes, 0);
+	arena_validate(&f->arena);
+	field_destroy(f);
+}
+
+/* They are bounded, by number and by bytes. */
+static void spares_bound(void)
+{
+	static u32 refs[3 * DS_SPARES];
+	static const u32 sizes[] = { 16, 496, 512, 528, 1024, 5000, DS_CLASS_MAX };
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		struct field *f = field_create(32);
+		u32 block = ds_arena_block_size(sizes[i]);
+		u32 most = DS_SPARES_BYTES / block, n;
+
+		/* Of each number one entry is never used. */
+		most = min(most, (u32)DS_SPARES);
+		n = min(3 * most, 3000U);
+		alloc_all(f, refs, n, sizes[i]);
+		retire_all(f, refs, n, sizes[i]);
+		CHECK(spares_of(f, sizes[i]) <= most);
+		CHECK(spares_of(f, sizes[i]) >= most - 1);
+		CHECK_EQ(f->arena.spares.bytes, spares_of(f, sizes[i]) * block);
+		CHECK_EQ(f->arena.used_bytes, 0);
+		/* And all of it can be had again. */
+		alloc_all(f, refs, n, sizes[i]);
+		CHECK_EQ(f->arena.used_bytes, (u64)n * block);
+		CHECK_EQ(f->arena.spares.bytes, 0);
+		arena_validate(&f->arena);
+		field_destroy(f);
+	}
+}
+
+/* A class that nobody wants any more does not keep the room from others. */
+static void spares_starved(void)
+{
+	static u32 old[2000], new[200];
+	struct field *f = field_create(16);
+	u32 round, i;
+
+	alloc_all(f, old, 1500, 64);
+	retire_all(f, old, 1500, 64);
+	CHECK(spares_of(f, 64) >= DS_SPARES - 1);
+	for (round = 0; round < 10; round++) {
+		/* Nobody asks for 64 bytes again, and two others take turns. */
+		u32 size = round % 2 ? 1000 : 2000;
+
+		alloc_all(f, new, 100, size);
+		retire_all(f, new, 100, size);
+		CHECK_EQ(spares_of(f, size), 100);
+	}
+	CHECK_EQ(spares_of(f, 1000), 100);
+	CHECK(spares_of(f, 64) <= DS_SPARES - 200);
+	/* Also when there is one of each class, and no room for all. */
+	for (i = 0; i < 100; i++) {
+		u32 size = 1 + i * 163;
+
+		new[0] = ds_arena_alloc(&f->arena, size, false);
+		retire_all(f, new, 1, size);
+		CHECK(spares_of(f, size) >= 1);
+	}
+	arena_validate(&f->arena);
+	field_destroy(f);
+}
+
+/* When memory is short, whole pages are worth more than spares. */
+static void spares_short(void)
+{
+	static u32 refs[2000];
+	struct field *f = field_create(1);
+	u32 n, i;
+
+	/* Spares that hold all that is left. */
+	alloc_all(f, refs, 500, 1000);
+	retire_all(f, refs, 500, 1000);
+	CHECK(spares_of(f, 1000) >= 400);
+	for (n = 0; ds_arena_alloc(&f->arena, 5 * DS_PAGE_SIZE, false); n++)
+		;
+	/* For the last of these they had to go back to their runs, and these away. */
+	CHECK_EQ(f->arena.spares.bytes, 0);
+	CHECK(n >= (DS_CHUNK_PAGES - 1 - DS_ARENA_RESERVE - 20) / 5);
+	arena_validate(&f->arena);
+	field_destroy(f);
+
+	/* None are kept from then on. */
+	f = field_create(1);
+	alloc_all(f, refs, 100, 1000);
+	while (f->arena.free_pages >= 2 * DS_ARENA_RESERVE)
+		CHECK(ds_arena_alloc(&f->arena, DS_PAGE_SIZE, true));
+	retire_all(f, refs, 100, 1000);
+	CHECK(spares_of(f, 1000) < 100);
+	CHECK(f->arena.free_pages >= 2 * DS_ARENA_RESERVE);
+	field_destroy(f);
+
+	/* For another class, too, small as it is. */
+	f = field_create(1);
+	alloc_all(f, refs, 800, 500);
+	retire_all(f, refs, 800, 500);
+	while (ds_arena_alloc(&f->arena, DS_PAGE_SIZE, true))
+		;
+	CHECK_EQ(f->arena.spares.bytes, 0);
+	CHECK(f->arena.free_pages < DS_ARENA_RESERVE);
+	CHECK(!ds_arena_alloc(&f->arena, 17, false));
+	field_destroy(f);
+
+	/* The reserve is made whole out of them. */
+	f = field_create(1);
+	alloc_all(f, refs, 800, 500);
+	for (i = 0; f->arena.free_pages >= 40; i++)
+		CHECK(ds_arena_alloc(&f->arena, DS_PAGE_SIZE, true));
+	retire_all(f, refs, 800, 500);
+	CHECK(spares_of(f, 500) > 100);
+	while (f->arena.free_pages >= DS_ARENA_RESERVE)
+		CHECK(ds_arena_alloc(&f->arena, DS_CLASS_MAX + 1, true));
+	CHECK(spares_of(f, 500) > 100);
+	CHECK(ds_arena_alloc(&f->arena, 17, false));
+	CHECK_EQ(f->arena.spares.bytes, 0);
+	arena_validate(&f->arena);
+	field_destroy(f);
+}
+
 const struct test arena_tests[] = {
 	TEST(sizes),
 	TEST(classes),
@@ -555,5 +796,10 @@ const struct test arena_tests[] = {
 	TEST(runs_given_back),
 	TEST(trim),
 	TEST(dismantle),
+	TEST(many_retired),
+	TEST(spares),
+	TEST(spares_bound),
+	TEST(spares_starved),
+	TEST(spares_short),
 	{}
 };

@@ -28,6 +28,8 @@ u32 core_span_ref(const struct ds_chunk *chunk, const struct ds_run *run);
 u32 *core_run_links(const struct ds_chunk *chunk, const struct ds_run *run);
 /* A closed list of retired blocks, by its place; the open one is behind the last. */
 const struct ds_retired *core_retired(const struct ds_arena *arena, u32 i);
+/* Begin the wait for what is in the open list, however little it is. */
+void core_close(struct ds_arena *arena);
 u32 core_size_of(struct ds_arena *arena, u32 ref);
 u32 core_class_of(u32 size);
 u32 core_class_size(u32 class);

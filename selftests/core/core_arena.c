@@ -44,6 +44,8 @@ u32 ds_arena_alloc(struct ds_arena *arena, u32 size, bool urgent)
 	if (!ref)
 		return 0;
 	run = ds_run_of(arena, ref, &chunk);
+	if (chunk->private)
+		return ref;
 	if (run->class != DS_CLASS_NONE && run->fresh == 1) {
 		/* A new span: its blocks are free, its links are not blocks. */
 		u32 blocks = ds_classes[run->class].blocks;
@@ -67,8 +69,14 @@ u32 core_size_of(struct ds_arena *arena, u32 ref)
 	return ds_classes[run->class].size;
 }
 
+/* In a mapping anybody may look at anything at any time. */
 static void core_poison(struct ds_arena *arena, u32 ref)
 {
+	struct ds_chunk *chunk;
+
+	ds_run_of(arena, ref, &chunk);
+	if (chunk->private)
+		return;
 	ASAN_POISON_MEMORY_REGION(ds_arena_ptr(arena, ref), core_size_of(arena, ref));
 }
 
@@ -99,6 +107,11 @@ bool ds_arena_reclaim(struct ds_arena *arena)
 			core_poison(arena, ref);
 	}
 	return real_arena_reclaim(arena);
+}
+
+void core_close(struct ds_arena *arena)
+{
+	ds_arena_close(arena);
 }
 
 void core_setup(void)

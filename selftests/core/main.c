@@ -22,6 +22,7 @@ static const struct test_group groups[] = {
 	{ "partition", partition_tests },
 	{ "refusal", refusal_tests },
 	{ "random", random_tests },
+	{ "map", map_tests },
 	{ "step", step_tests },
 	{ "thread", thread_tests },
 	{}

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Do the tests notice a broken engine? Each mutant is module/core with one fault;
-# the tests named beside it must fail.
+# Do the tests notice a broken engine, or a broken reader of the mapping? Each mutant
+# is module/core, or tools/lib/map.c, with one fault; the tests named beside it must
+# fail.
 #
 #	./mutants.sh [name]...
 #
@@ -128,6 +129,69 @@ mutant idle-flutter arena.c \
 	'/^static void ds_arena_give_span/,/^}/s/if (!arena->idle_chunks)/if (0)/' \
 	plain arena
 
+mutant retired-more-lost retire.c \
+	's/u32 ref = list->more, i;/u32 ref = 0, i;/' \
+	plain "arena"
+mutant retired-more-kept retire.c \
+	's/list->more = 0;//' \
+	plain "arena"
+mutant retired-noted-twice retire.c \
+	's/if (open->count < DS_RETIRED_NOTED)/if (open->count <= DS_RETIRED_NOTED)/' \
+	asan "arena"
+mutant spares-unbounded arena.c \
+	'/^static bool ds_spares_room/,/^}/s/&& spares->bytes.*/;/;' \
+	plain "arena"
+mutant spares-starve arena.c \
+	'/^static bool ds_spares_make_room/,/^}/s/if (++tries == DS_CLASSES)/if (1)/' \
+	plain "arena"
+mutant spares-when-short arena.c \
+	'/^static bool ds_spare_put/,/^}/s/ds_arena_short(arena) || //' \
+	plain "arena"
+mutant spares-never-dropped arena.c \
+	'/^static bool ds_spares_drop/,/^}/s/if (!arena->spares.bytes)/if (1)/' \
+	plain "arena"
+
+# The library's reader of the mapping.
+mutant map-era-unchecked lib/map.c \
+	'/^static hot bool look_valid/,/^}/s/return load.*/return true;/' \
+	plain "map step thread.mapped_readers"
+mutant map-era-too-strict lib/map.c \
+	'/^static hot bool look_valid/,/^}/s/<= 1;/< 1;/' \
+	plain "map"
+mutant map-era-too-lax lib/map.c \
+	'/^static hot bool look_valid/,/^}/s/<= 1;/<= 2;/' \
+	plain "map step thread.mapped_readers"
+mutant map-moves-unchecked lib/map.c \
+	'/^static hot int look(/,/^}/s/return moves & 1 ||.*/return -ENOENT;/' \
+	plain "map step thread.mapped_readers"
+mutant map-moves-odd lib/map.c \
+	'/^static hot int look(/,/^}/s/return moves & 1 ||/return/' \
+	plain "map"
+mutant map-moves-same lib/map.c \
+	'/^static hot int look(/,/^}/s/moves & 1 || load.*moves ?/moves \& 1 ?/' \
+	plain "step"
+mutant map-limit-unchecked lib/map.c \
+	'/^static hot uint32_t units_of(/,/^}/s/if (rare(ref > .*/if (0) {/' \
+	plain "map"
+mutant map-size-unchecked lib/map.c \
+	's/view->size <= (uint64_t)units << DOCSTORE_MAP_UNIT_SHIFT/units/' \
+	plain "map"
+mutant map-id-unchecked lib/map.c \
+	's/ && at + id->len <= view->size &&/ \&\&/' \
+	plain "map"
+mutant map-visible-ignored lib/map.c \
+	's/while (rare(view->seq > l->seq))/while (0)/' \
+	plain "step thread.mapped_readers"
+mutant map-tombstone-ignored lib/map.c \
+	's/return view->flags & DOCSTORE_VERSION_TOMBSTONE ? -ENOENT : 0;/return 0;/' \
+	plain "step thread.mapped_readers"
+mutant map-circle lib/map.c \
+	'/^static hot bool look_step/,/^}/s/return .*/return true;/' \
+	plain "map"
+mutant map-seq-before-era lib/map.c \
+	'/^static hot int look(/,/^}/{s/^\tl->era = load_acquire/\tl->seq = load_acquire(\&l->page->visible_seq); l->era = load_acquire/;s/^\tl->seq = load_acquire.*seq);$//}' \
+	plain "map step thread.mapped_readers"
+
 make -s all || exit 1
 missed=0 number=0
 wanted=" $* "
@@ -136,15 +200,20 @@ for m in "${mutants[@]}"; do
 	[ "$wanted" = "  " ] || [[ $wanted == *" $name "* ]] || continue
 	number=$((number + 1))
 	rm -rf "${work:?}/core" "${work:?}/${build:?}"
-	mkdir -p "$work/core"
+	mkdir -p "$work/core" "$work/lib"
 	cp ../../module/core/*.[ch] "$work/core/"
-	sed -i "$script" "$work/core/$file"
-	if cmp -s "$work/core/$file" "../../module/core/$file"; then
+	cp ../../tools/lib/map.[ch] "$work/lib/"
+	case $file in
+	lib/*)	copy=$work/$file from=../../tools/$file ;;
+	*)	copy=$work/core/$file from=../../module/core/$file ;;
+	esac
+	sed -i "$script" "$copy"
+	if cmp -s "$copy" "$from"; then
 		echo "not ok $number - $name # the fault no longer applies"
 		missed=$((missed + 1))
 		continue
 	fi
-	if ! make -s CORE="$work/core" BUILD="$work" "$work/$build/core_test" \
+	if ! make -s CORE="$work/core" LIB="$work/lib" BUILD="$work" "$work/$build/core_test" \
 	     >"$work/log" 2>&1; then
 		echo "not ok $number - $name # does not compile"
 		missed=$((missed + 1))

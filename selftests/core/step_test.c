@@ -3,14 +3,18 @@
  * A reader is stopped at each place where it could meet the owner, one after the
  * other; meanwhile the owner does something, all of it; then the reader goes on.
  *
- * It must see what was there when it loaded visible_seq, wherever it stopped.
+ * It must see what was there when it loaded visible_seq, wherever it stopped. A
+ * reader of the mapping, which holds nothing back, may begin again instead and see
+ * what is there then; memory that it was looking at is used for others meanwhile.
  * The two threads know of each other by relaxed loads and stores only, so that
  * ThreadSanitizer sees what the engine orders, and nothing else.
  */
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <string.h>
 
+#include "mapped.h"
 #include "store.h"
 #include "test.h"
 
@@ -117,6 +121,26 @@ static void scan(void)
 			return;
 		found.from = found.last + 1;
 	}
+}
+
+/* The library's reader, in the mapping. */
+static void mapped(void)
+{
+	static u64 copy[DOCSTORE_MAX_DOCUMENT / 8];
+	const struct docstore_version *v = (void *)copy;
+	struct ds_map map;
+	int ret;
+
+	mapped_open(&map, stage->s);
+	ret = mapped_get(&map, stage->target, strlen(stage->target), copy, sizeof(copy));
+	if (ret) {
+		CHECK_EQ(ret, -ENOENT);
+		return;
+	}
+	CHECK_EQ(v->nprops, 1);
+	CHECK(ds_version_is(v, (const u8 *)stage->target, strlen(stage->target)));
+	stage->number = number_in(v);
+	stage->version = v->version;
 }
 
 static void *reader(void *op)
@@ -235,6 +259,67 @@ static void fill(struct store *s)
 	/* No maintenance yet: buckets are full, and there is growing to do. */
 }
 
+/* Time enough for whatever was retired to be used by others, as large as it was. */
+static void use_again(struct store *s)
+{
+	struct batch *b;
+	char id[16];
+	u32 i, j;
+
+	for (i = 0; i < 3; i++) {
+		store_maintain(s, 1000, true);
+		shim_rcu_elapse();
+		store_maintain(s, 1000, true);
+		b = batch_create(s, true);
+		for (j = 0; j < 60; j++) {
+			snprintf(id, sizeof(id), "e%u", j);
+			put(b, id, ~0ULL);
+		}
+		store_run(s, b);
+	}
+}
+
+static void update_and_use(struct store *s)
+{
+	put_one(s, stage->target, 2);
+	use_again(s);
+}
+
+static void delete_and_use(struct store *s)
+{
+	delete_one(s, stage->target);
+	use_again(s);
+}
+
+static void grow_and_use(struct store *s)
+{
+	grow(s);
+	empty_others(s);
+	use_again(s);
+}
+
+static struct batch *unpublished;
+
+/* All of a commit but its end; see finish(). */
+static void half_a_commit(struct store *s)
+{
+	unpublished = batch_create(s, false);
+	put(unpublished, stage->target, 1000);
+	store_top_up(s, unpublished->bytes);
+	store_begin(s);
+	store_apply(s, unpublished);
+}
+
+static void finish(struct store *s)
+{
+	if (!unpublished)
+		return;
+	store_publish(s);
+	store_settle(s, unpublished);
+	batch_destroy(unpublished);
+	unpublished = NULL;
+}
+
 /* A round with the reader stopped at one step; false if it never got there. */
 static bool round_at(void (*op)(void), void (*act)(struct store *), u32 target, u32 stop_at)
 {
@@ -245,7 +330,7 @@ static bool round_at(void (*op)(void), void (*act)(struct store *), u32 target, 
 
 	CHECK(st);
 	stage = st;
-	st->s = store_create(4);
+	st->s = op == mapped ? store_create_mapped(8) : store_create(4);
 	st->stop_at = stop_at;
 	snprintf(st->target, sizeof(st->target), "d%u", target);
 	fill(st->s);
@@ -257,10 +342,20 @@ static bool round_at(void (*op)(void), void (*act)(struct store *), u32 target, 
 		act(st->s);
 	tell(&st->go_on);
 	pthread_join(thread, NULL);
+	finish(st->s);
 
-	/* Its first step is the load of visible_seq, so it is a reader of before. */
-	CHECK_EQ(st->number, 1);
-	CHECK_EQ(st->version, 1);
+	if (op == mapped && stopped) {
+		/* What was there before, or is there now, or was there meanwhile. */
+		bool deleted = act == delete || act == make_again || act == delete_and_use;
+
+		CHECK(st->number || deleted);
+		CHECK(st->number <= (act == update_often ? 5 : 2));
+		CHECK(!st->number || st->version >= st->number);
+	} else {
+		/* Its first step is the load of visible_seq, so it is a reader of before. */
+		CHECK_EQ(st->number, 1);
+		CHECK_EQ(st->version, 1);
+	}
 	for (i = 0; op == scan && i < DOCUMENTS; i++)
 		CHECK_EQ(st->seen[i], 1);
 	store_quiesce(st->s);
@@ -270,17 +365,24 @@ static bool round_at(void (*op)(void), void (*act)(struct store *), u32 target, 
 	return stopped;
 }
 
-static void sweep(void (*op)(void), u64 every)
+static void (*const acts_for_all[])(struct store *s) = {
+	update, update_often, delete, make_again, make_new, grow, empty_others, NULL
+};
+
+/* Of these, the memory that a reader of RCU looks at would never be used again. */
+static void (*const acts_for_mapped[])(struct store *s) = {
+	update, update_often, delete, make_again, make_new, grow, empty_others,
+	update_and_use, delete_and_use, grow_and_use, half_a_commit, NULL
+};
+
+static void sweep(void (*op)(void), void (*const *acts)(struct store *), u64 every)
 {
-	static void (*const acts[])(struct store *s) = {
-		update, update_often, delete, make_again, make_new, grow, empty_others,
-	};
 	u64 rounds = 0;
 	u32 i, n;
 
 	/* What rate does not matter: the reader's hook is called each time. */
 	shim_jitter_rate = 1U << 30;
-	for (i = 0; i < ARRAY_SIZE(acts); i++) {
+	for (i = 0; acts[i]; i++) {
 		/* Documents in different places, and a bit in each place. */
 		for (n = 0; round_at(op, acts[i], (n * 7 + i) % DOCUMENTS, n); n += every)
 			rounds++;
@@ -294,16 +396,25 @@ static void looks(void)
 	u32 i;
 
 	for (i = 0; i < test_param("STEP_ROUNDS", 4); i++)
-		sweep(look, 1);
+		sweep(look, acts_for_all, 1);
+}
+
+static void mapped_looks(void)
+{
+	u32 i;
+
+	for (i = 0; i < test_param("STEP_ROUNDS", 4); i++)
+		sweep(mapped, acts_for_mapped, 1);
 }
 
 static void scans(void)
 {
-	sweep(scan, test_param("STEP_EVERY", 2));
+	sweep(scan, acts_for_all, test_param("STEP_EVERY", 2));
 }
 
 const struct test step_tests[] = {
 	TEST(looks),
+	TEST(mapped_looks),
 	TEST(scans),
 	{}
 };

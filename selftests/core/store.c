@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <string.h>
+#include <sys/mman.h>
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
@@ -57,58 +58,118 @@ static void chunk_memory_free(void *base)
 	free(base);
 }
 
-void chunk_bring(struct ds_arena *arena, bool *taken)
+static void chunk_bring_to(struct ds_arena *arena, bool *taken, char *mapped)
 {
 	struct ds_chunk *chunk = calloc(1, sizeof(*chunk));
+	void *base = NULL;
 	u32 number = 0;
 
 	CHECK(chunk);
 	while (__atomic_exchange_n(&taken[number], true, __ATOMIC_RELAXED))
 		number++;
 	CHECK(number < arena->max_chunks);
-	ds_chunk_init(chunk, number, chunk_memory(), NULL);
+	if (mapped)
+		base = mapped + number * DOCSTORE_MAP_CHUNK_SIZE;
+	ds_chunk_init(chunk, number, base ?: chunk_memory(), base);
 	ds_arena_donate(arena, chunk);
+}
+
+void chunk_bring(struct ds_arena *arena, bool *taken)
+{
+	chunk_bring_to(arena, taken, NULL);
 }
 
 void chunk_destroy(struct ds_chunk *chunk)
 {
-	chunk_memory_free(chunk->base);
+	/* In a mapping it becomes a gap, as it does in the module: zeros. */
+	if (chunk->private)
+		CHECK(!madvise(chunk->base, DOCSTORE_MAP_CHUNK_SIZE, MADV_DONTNEED));
+	else
+		chunk_memory_free(chunk->base);
 	free(chunk);
 }
 
-struct store *store_create(u32 max_chunks)
+/*
+ * Lay a store out as the module does, between pages that nobody may touch: first page,
+ * the partition's page, and the arena, all of which is readable at any time.
+ */
+static void store_lay_out(struct store *s, u32 max_chunks)
+{
+	size_t arena = DOCSTORE_MAP_CHUNK_SIZE;
+	size_t size = arena + max_chunks * DOCSTORE_MAP_CHUNK_SIZE;
+	struct docstore_map_store *head;
+	char *base;
+
+	base = mmap(NULL, size + 2 * DS_PAGE_SIZE, PROT_NONE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	CHECK(base != MAP_FAILED);
+	base += DS_PAGE_SIZE;
+	CHECK(!mprotect(base, size, PROT_READ | PROT_WRITE));
+	head = (void *)base;
+	memcpy(head->magic, DOCSTORE_MAP_MAGIC, DOCSTORE_MAP_MAGIC_SIZE);
+	head->layout = DOCSTORE_MAP_LAYOUT;
+	head->partitions = 1;
+	memcpy(head->key, s->key, sizeof(head->key));
+	head->size = size;
+	head->partitions_offset = DS_PAGE_SIZE;
+	head->partition_stride = DS_PAGE_SIZE;
+	head->names_offset = 2 * DS_PAGE_SIZE;
+	head->arenas_offset = arena;
+	head->arena_stride = size - arena;
+	s->mapping = base;
+	s->mapping_size = size;
+	s->mapped_arena = base + arena;
+	s->map = (void *)(base + DS_PAGE_SIZE);
+}
+
+static struct store *store_make(u32 max_chunks, bool mapped)
 {
 	struct store *s = calloc(1, sizeof(*s));
 
 	CHECK(s);
-	s->map = aligned_alloc(DS_PAGE_SIZE, DS_PAGE_SIZE);
-	s->chunks = calloc(max_chunks, sizeof(*s->chunks));
-	s->taken = calloc(max_chunks, sizeof(*s->taken));
-	CHECK(s->map && s->chunks && s->taken);
-	memset(s->map, 0, DS_PAGE_SIZE);
 	s->key[0] = 0x0706050403020100ULL;
 	s->key[1] = 0x0f0e0d0c0b0a0908ULL;
+	if (mapped) {
+		store_lay_out(s, max_chunks);
+	} else {
+		s->map = aligned_alloc(DS_PAGE_SIZE, DS_PAGE_SIZE);
+		CHECK(s->map);
+		memset(s->map, 0, DS_PAGE_SIZE);
+	}
+	s->chunks = calloc(max_chunks, sizeof(*s->chunks));
+	s->taken = calloc(max_chunks, sizeof(*s->taken));
+	CHECK(s->chunks && s->taken);
 	s->now = 1600000000000000000ULL;
 	s->max_chunks = max_chunks;
 	ds_partition_init(&s->p, s->map, s->chunks, max_chunks, s->key);
 	return s;
 }
 
+struct store *store_create(u32 max_chunks)
+{
+	return store_make(max_chunks, false);
+}
+
+struct store *store_create_mapped(u32 max_chunks)
+{
+	return store_make(max_chunks, true);
+}
+
 void store_destroy(struct store *s)
 {
 	struct ds_chunk *chunk;
-	struct llist_node *node;
 
 	while ((chunk = ds_arena_dismantle(&s->p.arena))) {
 		chunk_destroy(chunk);
 		s->brought--;
 	}
-	while ((node = llist_del_first(&s->kept)))
-		chunk_destroy(llist_entry(node, struct ds_chunk, donated));
 	CHECK_EQ(s->brought, 0);
 	free(s->chunks);
 	free(s->taken);
-	free(s->map);
+	if (s->mapping)
+		munmap(s->mapping - DS_PAGE_SIZE, s->mapping_size + 2 * DS_PAGE_SIZE);
+	else
+		free(s->map);
 	free(s);
 }
 
@@ -117,7 +178,7 @@ bool store_donate(struct store *s)
 	if (READ_ONCE(s->brought) >= s->max_chunks)
 		return false;
 	__atomic_fetch_add(&s->brought, 1, __ATOMIC_RELAXED);
-	chunk_bring(&s->p.arena, s->taken);
+	chunk_bring_to(&s->p.arena, s->taken, s->mapped_arena);
 	return true;
 }
 
@@ -138,10 +199,7 @@ void store_give_back(struct store *s)
 	while ((chunk = ds_arena_unwanted(&s->p.arena))) {
 		u32 number = chunk->index;
 
-		if (s->keep)
-			llist_add(&chunk->donated, &s->kept);
-		else
-			chunk_destroy(chunk);
+		chunk_destroy(chunk);
 		__atomic_store_n(&s->taken[number], false, __ATOMIC_RELAXED);
 		__atomic_fetch_sub(&s->brought, 1, __ATOMIC_RELAXED);
 	}

@@ -21,8 +21,9 @@
  * @max_chunks: how many chunks it may have at once
  * @brought: how many it has
  * @taken: which numbers these have
- * @keep: chunks given back are kept readable until the end
- * @kept: those
+ * @mapping: all of it in one piece, as the module maps it; or NULL
+ * @mapping_size: its bytes
+ * @mapped_arena: where its chunks go
  */
 struct store {
 	struct ds_partition p;
@@ -34,8 +35,9 @@ struct store {
 	u32 max_chunks;
 	u32 brought;
 	bool *taken;
-	bool keep;
-	struct llist_head kept;
+	char *mapping;
+	size_t mapping_size;
+	char *mapped_arena;
 };
 
 /* Bring an arena a chunk with the lowest number that is not taken. */
@@ -43,6 +45,8 @@ void chunk_bring(struct ds_arena *arena, bool *taken);
 void chunk_destroy(struct ds_chunk *chunk);
 
 struct store *store_create(u32 max_chunks);
+/* One that the library's reader of mappings can read. */
+struct store *store_create_mapped(u32 max_chunks);
 void store_destroy(struct store *s);
 bool store_donate(struct store *s);
 /* Bring chunks as the module does before a batch of so many bytes. */

@@ -30,6 +30,7 @@ extern const struct test index_tests[];
 extern const struct test partition_tests[];
 extern const struct test refusal_tests[];
 extern const struct test random_tests[];
+extern const struct test map_tests[];
 extern const struct test step_tests[];
 extern const struct test thread_tests[];
 

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "mapped.h"
 #include "store.h"
 #include "test.h"
 
@@ -381,11 +382,10 @@ static void run_world(void *(*extra)(void *), const double *lengths, u32 nlength
 	shim_rcu_threads_begin();
 	clock_gettime(CLOCK_MONOTONIC, &begin);
 	do {
-		struct world w = { .s = store_create(64) };
+		struct world w = { .s = extra ? store_create_mapped(64) : store_create(64) };
 		struct reader *readers = calloc(READERS, sizeof(*readers));
 		pthread_t donor;
 
-		w.s->keep = extra;
 		for (i = 0; i < PAIRS; i++) {
 			struct batch *b = owner_pair(&w, i);
 
@@ -444,175 +444,50 @@ static void growth(void)
 }
 
 /*
- * A reader of the mapping: no read section, nothing of the engine, only what the
- * interface says. It may look at memory that is being written to, and must find
- * out by itself; sanitizers would take that for a fault.
+ * A reader of the mapping: no read section, nothing of the engine, but the library's
+ * own code.
  */
-#define MAPPED	__attribute__((__no_sanitize__("address", "thread", "undefined"), __noinline__))
-
-struct mapped {
-	struct world *w;
-	u64 copy[DOCSTORE_MAX_DOCUMENT / 8];
-	u32 limit;
-};
-
-MAPPED static const volatile u32 *mapped_at(struct mapped *m, u32 ref, u32 *room)
+static void mapped_read(struct reader *r, struct ds_map *map, u64 *copy, u32 which)
 {
-	struct ds_chunk *chunk;
-	u32 unit = ref & ((1U << DS_CHUNK_UNITS_SHIFT) - 1);
-
-	if (!ref || ref >= m->limit)
-		return NULL;
-	/* Stands for the mapping, in which chunks lie one behind the other. */
-	chunk = READ_ONCE(m->w->s->chunks[ref >> DS_CHUNK_UNITS_SHIFT]);
-	if (!chunk)
-		return NULL;
-	*room = ((1U << DS_CHUNK_UNITS_SHIFT) - unit) << DOCSTORE_MAP_UNIT_SHIFT;
-	return chunk->base + ((size_t)unit << DOCSTORE_MAP_UNIT_SHIFT);
-}
-
-/* Copy a version; false if it can't be one. */
-MAPPED static bool mapped_copy(struct mapped *m, u32 ref)
-{
-	const volatile u64 *from;
-	const struct docstore_version *v = (void *)m->copy;
-	u32 room, i, words;
-
-	from = (const volatile u64 *)mapped_at(m, ref, &room);
-	if (!from || room < sizeof(*v))
-		return false;
-	for (i = 0; i < sizeof(*v) / 8; i++)
-		m->copy[i] = from[i];
-	words = (v->size + 7) / 8;
-	if (v->size < sizeof(*v) || v->size > room || words > DOCSTORE_MAX_DOCUMENT / 8)
-		return false;
-	for (; i < words; i++)
-		m->copy[i] = from[i];
-	return true;
-}
-
-/* Does the copy have this id, as far as one can tell? */
-MAPPED static bool mapped_is(struct mapped *m, const char *id, u32 len)
-{
-	const struct docstore_version *v = (void *)m->copy;
-	u32 each = 3 + (v->flags & DOCSTORE_VERSION_WIDE ? 4 : 2) +
-		   (v->flags & DOCSTORE_VERSION_SET ? 4 : 0);
-	const u8 *at = (const u8 *)(v + 1) + (u32)v->nprops * each;
-	u32 i;
-
-	if (v->id_len != len || at + len > (const u8 *)v + v->size)
-		return false;
-	for (i = 0; i < len; i++)
-		if (at[i] != (u8)id[i])
-			return false;
-	return true;
-}
-
-enum { MAPPED_AGAIN, MAPPED_FOUND, MAPPED_NOTHING };
-
-/* The document's newest visible version, to @copy. */
-MAPPED static int mapped_look(struct mapped *m, u64 hash, const char *id, u32 len)
-{
-	const struct docstore_map_partition *map = m->w->s->map;
-	const struct docstore_version *v = (void *)m->copy;
-	const volatile u32 *dir, *words;
-	u32 number, moves, buckets, room, ref, i, hops;
-	u64 seq;
-
-	seq = __atomic_load_n(&map->visible_seq, __ATOMIC_ACQUIRE);
-	m->limit = READ_ONCE(map->limit);
-	moves = __atomic_load_n(&map->moves, __ATOMIC_ACQUIRE);
-	buckets = __atomic_load_n(&map->buckets, __ATOMIC_ACQUIRE);
-	if (!buckets)
-		return MAPPED_NOTHING;
-	number = docstore_map_bucket(hash, buckets);
-	i = number >> DOCSTORE_MAP_SEGMENT_SHIFT;
-	dir = mapped_at(m, READ_ONCE(map->dir[i >> DOCSTORE_MAP_DIR_SHIFT]), &room);
-	if (!dir)
-		return MAPPED_AGAIN;
-	words = mapped_at(m, dir[i & (DOCSTORE_MAP_DIR_SEGMENTS - 1)], &room);
-	if (!words)
-		return MAPPED_AGAIN;
-	words += (number & (DOCSTORE_MAP_SEGMENT - 1)) * 16;
-
-	for (hops = 0; hops < 1000; hops++) {
-		for (i = 0; i < DOCSTORE_MAP_SLOTS; i++) {
-			if (words[5 + i] >> DOCSTORE_STATE_TAG_SHIFT != docstore_map_tag(hash))
-				continue;
-			ref = __atomic_load_n(&words[i], __ATOMIC_ACQUIRE);
-			if (!ref)
-				continue;
-			if (!mapped_copy(m, ref))
-				return MAPPED_AGAIN;
-			if (!mapped_is(m, id, len))
-				continue;
-			while (v->seq > seq) {
-				if (!v->prev)
-					return MAPPED_NOTHING;
-				if (!mapped_copy(m, v->prev) || !mapped_is(m, id, len))
-					return MAPPED_AGAIN;
-			}
-			return v->flags & DOCSTORE_VERSION_TOMBSTONE ? MAPPED_NOTHING :
-								       MAPPED_FOUND;
-		}
-		ref = __atomic_load_n(&words[15], __ATOMIC_ACQUIRE);
-		if (!ref) {
-			__atomic_thread_fence(__ATOMIC_ACQUIRE);
-			if ((moves & 1) || READ_ONCE(map->moves) != moves)
-				return MAPPED_AGAIN;
-			return MAPPED_NOTHING;
-		}
-		words = mapped_at(m, ref, &room);
-		if (!words || room < 64)
-			return MAPPED_AGAIN;
-	}
-	return MAPPED_AGAIN;
-}
-
-static void mapped_read(struct reader *r, struct mapped *m, u32 which)
-{
-	const struct docstore_map_partition *map = r->w->s->map;
+	const struct docstore_version *v = (void *)copy;
 	char id[16];
-	u32 len = id_make(id, which), tries;
-	u64 hash = store_hash(r->w->s, id, len);
+	u32 len = id_make(id, which), tries = 0;
+	int ret;
 
-	for (tries = 0; tries < 1000000; tries++) {
-		u64 era = __atomic_load_n(&map->era, __ATOMIC_ACQUIRE);
-		int what = mapped_look(m, hash, id, len);
-
-		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-		if (READ_ONCE(map->era) - era > 1 || what == MAPPED_AGAIN) {
-			__atomic_fetch_add(&r->w->retries, 1, __ATOMIC_RELAXED);
-			sched_yield();
-			continue;
-		}
-		if (what == MAPPED_NOTHING) {
-			if (which < STABLE)
-				FAIL("%s is there, and was not found in the mapping", id);
-			return;
-		}
-		whole((void *)m->copy, id, len);
-		reader_version(r, which, ((struct docstore_version *)m->copy)->version);
+	while ((ret = mapped_get(map, id, len, copy, DOCSTORE_MAX_DOCUMENT)) == -EAGAIN) {
+		CHECK(tries++ < 100000);
+		sched_yield();
+	}
+	if (ret) {
+		CHECK_EQ(ret, -ENOENT);
+		if (which < STABLE)
+			FAIL("%s is there, and was not found in the mapping", id);
 		return;
 	}
-	FAIL("%s was not to be had in the mapping", id);
+	whole(v, id, len);
+	CHECK_EQ(v->prev, 0);
+	reader_version(r, which, v->version);
+	/* Pairs with ds_partition_publish(). */
+	CHECK(v->seq <= smp_load_acquire(&r->w->s->map->visible_seq));
 }
 
 static void *mapped_thread(void *data)
 {
 	struct reader *r = data;
-	struct mapped *m = calloc(1, sizeof(*m));
+	u64 *copy = malloc(DOCSTORE_MAX_DOCUMENT);
+	struct ds_map map;
 	u64 reads = 0;
 
-	CHECK(m);
-	m->w = r->w;
+	CHECK(copy);
+	mapped_open(&map, r->w->s);
 	while (!READ_ONCE(r->w->stop)) {
-		mapped_read(r, m, rng_below(&r->rng, 4) ? rng_below(&r->rng, STABLE) :
-						STABLE + rng_below(&r->rng, GUESTS));
+		mapped_read(r, &map, copy, rng_below(&r->rng, 4) ? rng_below(&r->rng, STABLE) :
+							STABLE + rng_below(&r->rng, GUESTS));
 		reads++;
 	}
 	__atomic_fetch_add(&r->w->reads, reads, __ATOMIC_RELAXED);
-	free(m);
+	__atomic_fetch_add(&r->w->retries, map.retries, __ATOMIC_RELAXED);
+	free(copy);
 	return NULL;
 }
 

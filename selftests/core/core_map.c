@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The library's reader of the mapping, as it is, stopped where it may meet the owner:
+ * at each load that is told to be one.
+ *
+ * It reads what the owner writes at the same time, and finds out afterwards; that is
+ * a race by design. ThreadSanitizer is told so where the reader is called
+ * (map_reads_begin()), and sees all else.
+ */
+#include <string.h>
+
+#include "shim/shim.h"
+
+#define __atomic_load_n(p, order)					\
+({									\
+	__typeof__(*(p) + 0) __value = __atomic_load_n((p), (order));	\
+									\
+	shim_jitter();							\
+	__value;							\
+})
+
+#include "map.c"
