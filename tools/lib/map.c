@@ -20,6 +20,9 @@
 
 #define UNITS(bytes)	(((bytes) + DOCSTORE_MAP_UNIT - 1) >> DOCSTORE_MAP_UNIT_SHIFT)
 
+/* Of a document so many bytes are copied at once. */
+#define AT_ONCE		256
+
 /* A chain is followed for so long before the era is looked at again. */
 #define STEPS		64
 
@@ -204,6 +207,7 @@ static hot bool version_load(struct look *l, uint32_t ref, struct ds_map_view *v
 	if (rare(!units))
 		return false;
 	view->at = (const unsigned char *)v;
+	view->units = units;
 	version_prefetch(view->at);
 	view->seq = load(&v->seq);
 	view->size = load(&v->size);
@@ -315,9 +319,13 @@ static hot int look(struct look *l, const struct ds_map_id *id, struct ds_map_vi
 	return moves & 1 || load(&l->page->moves) != moves ? -EAGAIN : -ENOENT;
 }
 
-static hot int map_read(struct ds_map *map, const struct ds_map_id *id, ds_map_fn *fn, void *arg)
+/*
+ * The view is the caller's, and not copied: what was stored in pieces and is loaded at
+ * once has to wait until the stores are done, and all that comes next waits with it.
+ */
+static hot int map_read(struct ds_map *map, const struct ds_map_id *id, struct ds_map_view *view,
+			ds_map_fn *fn, void *arg)
 {
-	struct ds_map_view view;
 	struct look l;
 	int tries, ret;
 
@@ -325,9 +333,9 @@ static hot int map_read(struct ds_map *map, const struct ds_map_id *id, ds_map_f
 	for (tries = 0; tries < DS_MAP_TRIES; tries++) {
 		if (__builtin_expect(tries, 0))
 			atomic_fetch_add_explicit(&map->retries, 1, memory_order_relaxed);
-		ret = look(&l, id, &view);
+		ret = look(&l, id, view);
 		if (!ret)
-			ret = fn(&view, arg);
+			ret = fn(view, arg);
 		if (look_valid(&l) && ret != -EAGAIN)
 			return ret;
 	}
@@ -347,25 +355,40 @@ static hot int map_read(struct ds_map *map, const struct ds_map_id *id, ds_map_f
  */
 int ds_map_read(struct ds_map *map, const struct ds_map_id *id, ds_map_fn *fn, void *arg)
 {
-	return map_read(map, id, fn, arg);
+	struct ds_map_view view;
+
+	return map_read(map, id, &view, fn, arg);
 }
 
 /* Where a document is to be copied. */
 struct copy {
 	void *buffer;
 	size_t room;
-	struct ds_map_view *view;
 };
 
+/*
+ * The beginning is copied whether or not there is so much of the document, if there is
+ * so much memory on both sides: where to and how much does not depend on what is read,
+ * so that neither this nor the next read has to wait for the document's size.
+ */
 static hot int copy_out(const struct ds_map_view *view, void *arg)
 {
 	const uint32_t none = 0;
 	struct copy *copy = arg;
 
-	*copy->view = *view;
-	if (view->size > copy->room)
-		return -ENOBUFS;
-	memcpy(copy->buffer, view->at, view->size);
+	if (copy->room < AT_ONCE || rare(view->units < UNITS(AT_ONCE))) {
+		if (view->size > copy->room)
+			return -ENOBUFS;
+		memcpy(copy->buffer, view->at, view->size);
+	} else {
+		memcpy(copy->buffer, view->at, AT_ONCE);
+		if (view->size > AT_ONCE) {
+			if (view->size > copy->room)
+				return -ENOBUFS;
+			memcpy((char *)copy->buffer + AT_ONCE, view->at + AT_ONCE,
+			       view->size - AT_ONCE);
+		}
+	}
 	/* As the kernel does it. */
 	memcpy((char *)copy->buffer + offsetof(struct docstore_version, prev), &none, sizeof(none));
 	return 0;
@@ -385,9 +408,9 @@ static hot int copy_out(const struct ds_map_view *view, void *arg)
 int ds_map_copy(struct ds_map *map, const struct ds_map_id *id, void *buffer, size_t room,
 		struct ds_map_view *view)
 {
-	struct copy copy = { buffer, room, view };
+	struct copy copy = { buffer, room };
 
-	return map_read(map, id, copy_out, &copy);
+	return map_read(map, id, view, copy_out, &copy);
 }
 
 /*

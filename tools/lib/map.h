@@ -61,6 +61,7 @@ struct ds_map_id {
 /**
  * struct ds_map_view - a document in the mapping, as far as it can be trusted
  * @at: where it lies; no byte of @size from here on is outside the mapping
+ * @units: nor any of so many times DOCSTORE_MAP_UNIT bytes
  * @size: its size; this and what follows was loaded once and does not change
  * @prev: its predecessor
  * @seq: the commit that published it
@@ -71,9 +72,10 @@ struct ds_map_id {
  */
 struct ds_map_view {
 	const unsigned char *at;
+	uint64_t seq;
+	uint32_t units;
 	uint32_t size;
 	uint32_t prev;
-	uint64_t seq;
 	uint32_t type;
 	uint16_t nprops;
 	uint8_t id_len;
