@@ -6,6 +6,7 @@
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/percpu.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/clock.h>
 #include <linux/sched/signal.h>
@@ -32,6 +33,8 @@ MODULE_PARM_DESC(submit_poll_us,
 #define DS_REQUEST_SMALL	2048
 
 static struct kmem_cache *ds_request_cache;
+/* Of these one is kept on each CPU: most are gone before the next one comes. */
+static DEFINE_PER_CPU(struct ds_request *, ds_request_spare);
 
 /*
  * Memory for a request, of which the first @fixed bytes are zeroed. Many a small one
@@ -44,11 +47,14 @@ static struct ds_request *ds_request_alloc(size_t fixed, size_t payload, bool as
 	struct ds_request *request;
 
 	if (fixed + payload <= DS_REQUEST_SMALL) {
-		request = kmem_cache_alloc(ds_request_cache, gfp);
+		request = async ? NULL : this_cpu_xchg(ds_request_spare, NULL);
+		if (!request)
+			request = kmem_cache_alloc(ds_request_cache, gfp);
 		if (!request)
 			return NULL;
 		memset(request, 0, fixed);
 		request->small = true;
+		request->async = async;
 		request->payload = (void *)request + fixed;
 		return request;
 	}
@@ -110,7 +116,9 @@ void ds_request_put(struct ds_request *request)
 	if (!refcount_dec_and_test(&request->ref))
 		return;
 	if (request->small) {
-		kmem_cache_free(ds_request_cache, request);
+		/* One that was charged to somebody goes back at once. */
+		if (request->async || this_cpu_cmpxchg(ds_request_spare, NULL, request))
+			kmem_cache_free(ds_request_cache, request);
 	} else {
 		kvfree(request->payload);
 		kvfree(request);
@@ -139,6 +147,11 @@ int ds_requests_init(void)
  */
 void ds_requests_exit(void)
 {
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu)
+		if (per_cpu(ds_request_spare, cpu))
+			kmem_cache_free(ds_request_cache, per_cpu(ds_request_spare, cpu));
 	kmem_cache_destroy(ds_request_cache);
 }
 

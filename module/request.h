@@ -72,6 +72,7 @@ struct ds_part {
  * @timed: the timer was started
  * @canceled: why it was canceled; parts tell whether it was
  * @small: it comes from a cache, @payload included
+ * @async: it may outlive the system call
  * @private: for @finished
  * @store: the store, which the request holds
  * @count: operations
@@ -92,6 +93,7 @@ struct ds_request {
 	bool timed;
 	int canceled;
 	bool small;
+	bool async;
 	void *private;
 	struct ds_store *store;
 	u32 count;

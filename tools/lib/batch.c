@@ -18,6 +18,31 @@ struct block {
 	char data[];
 };
 
+/*
+ * ds_batch_borrow() - a batch for the time of one call
+ * @batch: the batch
+ * @store: the store
+ * @ops: room for its first operations
+ * @room: how many
+ *
+ * What its operations refer to is not copied. ds_batch_return() follows.
+ */
+void ds_batch_borrow(struct ds_batch *batch, struct ds_store *store, struct docstore_op *ops,
+		     unsigned int room)
+{
+	memset(batch, 0, sizeof(*batch));
+	batch->store = store;
+	batch->ops = ops;
+	batch->room = room;
+	batch->borrowed = ops;
+}
+
+void ds_batch_return(struct ds_batch *batch)
+{
+	if (batch->ops != batch->borrowed)
+		free(batch->ops);
+}
+
 DS_PUBLIC int ds_batch_new(struct ds_store *store, struct ds_batch **batch)
 {
 	*batch = calloc(1, sizeof(**batch));
@@ -83,6 +108,8 @@ static const void *copy(struct ds_batch *batch, struct ds_str str)
 
 	if (!str.len)
 		return "";
+	if (batch->borrowed)
+		return str.data;
 	if (!block || block->size - block->used < str.len) {
 		size_t size = str.len > BLOCK_SIZE / 4 ? str.len : BLOCK_SIZE;
 
@@ -131,9 +158,13 @@ static int next_op(struct ds_batch *batch, unsigned int code, struct ds_str id,
 		unsigned int room = batch->room ? 2 * batch->room : 64;
 		struct docstore_op *ops;
 
-		ops = reallocarray(batch->ops, room, sizeof(*ops));
+		bool borrowed = batch->borrowed && batch->ops == batch->borrowed;
+
+		ops = reallocarray(borrowed ? NULL : batch->ops, room, sizeof(*ops));
 		if (!ops)
 			return -ENOMEM;
+		if (borrowed)
+			memcpy(ops, batch->ops, batch->count * sizeof(*ops));
 		batch->ops = ops;
 		batch->room = room;
 	}

@@ -17,6 +17,7 @@ struct block;
 struct ds_batch {
 	struct ds_store *store;
 	struct docstore_op *ops;
+	struct docstore_op *borrowed;
 	unsigned int count;
 	unsigned int room;
 	size_t bytes;
@@ -30,6 +31,9 @@ struct ds_batch {
 struct docstore_submit ds_submit_arg(struct docstore_op *ops, unsigned int count,
 				     unsigned int flags, unsigned int timeout_ms);
 int ds_submit_result(const struct docstore_submit *arg, int err);
+void ds_batch_borrow(struct ds_batch *batch, struct ds_store *store, struct docstore_op *ops,
+		     unsigned int room);
+void ds_batch_return(struct ds_batch *batch);
 bool ds_batch_too_large(const struct ds_batch *batch);
 
 #endif /* LIBDOCSTORE_BATCH_H */

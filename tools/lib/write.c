@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* libdocstore: writing one document. */
-#include "internal.h"
+#include "batch.h"
 
 /* The error of a batch: the one that made the others -ECANCELED. */
 static int batch_error(const struct ds_batch *batch)
@@ -17,9 +17,24 @@ static int batch_error(const struct ds_batch *batch)
 	return err;
 }
 
+/* Room for the operations of most calls. */
+#define FEW	8
+
+/* A batch for the time of one call. */
+struct once {
+	struct ds_batch batch;
+	struct docstore_op ops[FEW];
+};
+
+static struct ds_batch *begin(struct once *once, struct ds_store *store)
+{
+	ds_batch_borrow(&once->batch, store, once->ops, FEW);
+	return &once->batch;
+}
+
 /*
- * Submit the operations of one document and free the batch. @op is what adding
- * the last of them returned.
+ * Submit the operations of one document. @op is what adding the last of them
+ * returned.
  */
 static int submit_one(struct ds_batch *batch, int op, const struct ds_write_opts *opts,
 		      uint64_t *version)
@@ -33,7 +48,7 @@ static int submit_one(struct ds_batch *batch, int op, const struct ds_write_opts
 		err = batch_error(batch);
 	if (!err && version)
 		*version = ds_batch_op(batch, (int)ds_batch_count(batch) - 1)->version;
-	ds_batch_free(batch);
+	ds_batch_return(batch);
 	return err;
 }
 
@@ -51,11 +66,10 @@ DS_PUBLIC int ds_put(struct ds_store *store, struct ds_str id,
 		     const struct ds_prop *props, size_t count,
 		     const struct ds_write_opts *opts, uint64_t *version)
 {
-	struct ds_batch *batch;
-	int ret = ds_batch_new(store, &batch);
+	struct once once;
+	struct ds_batch *batch = begin(&once, store);
+	int ret;
 
-	if (ret)
-		return ret;
 	ret = ds_batch_put(batch, id, props, count, opts);
 	return submit_one(batch, ret, opts, version);
 }
@@ -64,11 +78,10 @@ DS_PUBLIC int ds_set(struct ds_store *store, struct ds_str id, struct ds_str pro
 		     struct ds_value value, const struct ds_write_opts *opts,
 		     uint64_t *version)
 {
-	struct ds_batch *batch;
-	int ret = ds_batch_new(store, &batch);
+	struct once once;
+	struct ds_batch *batch = begin(&once, store);
+	int ret;
 
-	if (ret)
-		return ret;
 	ret = ds_batch_set(batch, id, property, value);
 	return submit_one(batch, require(batch, ret, opts), opts, version);
 }
@@ -76,14 +89,12 @@ DS_PUBLIC int ds_set(struct ds_store *store, struct ds_str id, struct ds_str pro
 DS_PUBLIC int ds_unset(struct ds_store *store, struct ds_str id, struct ds_str property,
 		       const struct ds_write_opts *opts, uint64_t *version)
 {
-	struct ds_batch *batch;
+	struct once once;
+	struct ds_batch *batch = begin(&once, store);
 	int ret;
 
 	if (!property.len)
 		return -EINVAL;
-	ret = ds_batch_new(store, &batch);
-	if (ret)
-		return ret;
 	ret = ds_batch_unset(batch, id, property);
 	return submit_one(batch, require(batch, ret, opts), opts, version);
 }
@@ -91,12 +102,11 @@ DS_PUBLIC int ds_unset(struct ds_store *store, struct ds_str id, struct ds_str p
 DS_PUBLIC int ds_add(struct ds_store *store, struct ds_str id, struct ds_str property,
 		     int64_t n, const struct ds_write_opts *opts, int64_t *sum)
 {
-	struct ds_batch *batch;
+	struct once once;
+	struct ds_batch *batch = begin(&once, store);
 	int64_t value;
-	int ret = ds_batch_new(store, &batch);
+	int ret;
 
-	if (ret)
-		return ret;
 	ret = ds_batch_add(batch, id, property, n);
 	ret = require(batch, ret, opts);
 	if (ret >= 0 && sum)
@@ -110,11 +120,10 @@ DS_PUBLIC int ds_add(struct ds_store *store, struct ds_str id, struct ds_str pro
 DS_PUBLIC int ds_delete(struct ds_store *store, struct ds_str id,
 			const struct ds_write_opts *opts)
 {
-	struct ds_batch *batch;
-	int ret = ds_batch_new(store, &batch);
+	struct once once;
+	struct ds_batch *batch = begin(&once, store);
+	int ret;
 
-	if (ret)
-		return ret;
 	ret = ds_batch_delete(batch, id);
 	return submit_one(batch, require(batch, ret, opts), opts, NULL);
 }
