@@ -355,7 +355,8 @@ bool native_delete(struct native *n, unsigned int partition, const void *id, uin
 	return done;
 }
 
-bool native_flag(struct native *n, unsigned int partition, const void *id, uint32_t len)
+bool native_flag(struct native *n, unsigned int partition, const void *id, uint32_t len,
+		 unsigned int times)
 {
 	struct native_owned *owned = n->owned[partition];
 	struct ds_slot slot;
@@ -363,8 +364,9 @@ bool native_flag(struct native *n, unsigned int partition, const void *id, uint3
 	if (!ds_index_find(&owned->p.index, docstore_map_hash(native_head(n)->key, id, len),
 			   id, len, &slot))
 		return false;
-	ds_index_flags(&slot, 0, DOCSTORE_STATE_HOT_DOCUMENT);
-	ds_index_flags(&slot, DOCSTORE_STATE_HOT_DOCUMENT, 0);
+	for (; times; times--)
+		ds_index_flags(&slot, times & 1 ? DOCSTORE_STATE_HOT_DOCUMENT : 0,
+			       times & 1 ? 0 : DOCSTORE_STATE_HOT_DOCUMENT);
 	return true;
 }
 

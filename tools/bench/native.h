@@ -65,8 +65,12 @@ unsigned int native_put(struct native *n, unsigned int partition,
 			const struct native_value *values, unsigned int count);
 bool native_delete(struct native *n, unsigned int partition, const void *id, uint32_t len);
 
-/* Change the flags of a document as the owner does it; false if there is none. */
-bool native_flag(struct native *n, unsigned int partition, const void *id, uint32_t len);
+/*
+ * Change a flag of a document so many times, as the owner does it; false if there is
+ * no such document.
+ */
+bool native_flag(struct native *n, unsigned int partition, const void *id, uint32_t len,
+		 unsigned int times);
 /* Look at the state words of all documents of a partition; return their number. */
 uint64_t native_monitor(const struct native *n, unsigned int partition, uint64_t *dirty);
 
