@@ -346,9 +346,7 @@ static struct file_system_type ds_maps_type = {
 };
 
 /**
- * ds_maps_init() - make the file system in which the files of stores are
- *
- * It can't be mounted and has no names.
+ * ds_maps_init() - make the file system, for us alone, in which files of stores are
  *
  * Return: 0 or a negative errno.
  */

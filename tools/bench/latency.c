@@ -26,6 +26,7 @@
 
 struct bench {
 	struct ds_store *store;
+	struct ds_store *unmapped;
 	struct ds_str ids[MAX_IDS];
 	size_t count;
 	uint64_t random;
@@ -63,6 +64,14 @@ static int do_get(struct bench *b)
 	struct ds_doc doc;
 
 	return ds_get(b->store, any_id(b), b->buffer, &len, &doc);
+}
+
+static int do_get_by_ioctl(struct bench *b)
+{
+	size_t len = sizeof(b->buffer);
+	struct ds_doc doc;
+
+	return ds_get(b->unmapped, any_id(b), b->buffer, &len, &doc);
 }
 
 static int do_add(struct bench *b)
@@ -139,12 +148,14 @@ static const struct {
 	int (*operation)(struct bench *b);
 } table[] = {
 	{ "a bare system call (getppid)", do_nothing },
-	{ "get of a whole document", do_get },
+	{ "get of a document, by mapping", do_get },
+	{ "the same by system call", do_get_by_ioctl },
 	{ "add to a property (a put)", do_add },
 };
 
 int main(int argc, char **argv)
 {
+	struct ds_open_opts no_map = { .size = sizeof(no_map), .flags = DS_OPEN_NO_MAP };
 	int rounds = argc > 2 ? atoi(argv[2]) : 7;
 	struct bench *b = &bench;
 	size_t i;
@@ -156,6 +167,8 @@ int main(int argc, char **argv)
 	}
 	b->random = 88172645463325252ULL;
 	ret = ds_open(argv[1], DOCSTORE_OPEN_READ | DOCSTORE_OPEN_WRITE, NULL, &b->store);
+	if (!ret)
+		ret = ds_open(argv[1], DOCSTORE_OPEN_READ, &no_map, &b->unmapped);
 	if (!ret)
 		ret = load_ids(b);
 	if (!ret && !b->count)
@@ -174,6 +187,7 @@ int main(int argc, char **argv)
 	ret = clean_up(b);
 	if (ret)
 		fprintf(stderr, "latency: cleaning up: %s\n", strerror(-ret));
+	ds_close(b->unmapped);
 	ds_close(b->store);
 	return !!ret;
 }
