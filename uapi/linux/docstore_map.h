@@ -5,9 +5,13 @@
  * The kernel writes these structures and is the only one that does; readers
  * follow them without a lock. Nothing here is a kernel address: a place is an
  * offset, in units of DOCSTORE_MAP_UNIT bytes from the beginning of the
- * partition's arena, and 0 is no place.
+ * partition's arena, and 0 is no place. @ref, @next, @prev, @limit and @dir below
+ * are places, and so is what directory blocks are made of.
  *
- * Numbers are in the byte order of the host, and as long as on a 64-bit one.
+ * Numbers are in the byte order of the host, and as long as on a 64-bit one, which
+ * stores each of them at once. Who can't load 64 bits at once loads the upper half
+ * of a number that only grows, then the lower one, then the upper one again until
+ * it is the same.
  */
 #ifndef _UAPI_LINUX_DOCSTORE_MAP_H
 #define _UAPI_LINUX_DOCSTORE_MAP_H
@@ -33,8 +37,9 @@
  * mmap() of a store's descriptor, with PROT_READ and MAP_SHARED, from offset 0
  * and for as many bytes as @map_size of struct docstore_store_info says, or any
  * part of that on page boundaries. The descriptor must be open for reading.
- * Other protections are refused with EACCES, also later by mprotect(), private
- * mappings with EINVAL, and what is beyond the end with ENXIO.
+ * Writing is refused with EACCES, executing with EPERM, both with EACCES if asked
+ * for later by mprotect(); private mappings with EINVAL, and what is beyond the end
+ * with ENXIO. A mapping can be moved and cut by mremap(), not made longer.
  *
  * The mapping begins with struct docstore_map_store, which says where the rest
  * is: a struct docstore_map_partition for each partition, the names, and an
@@ -43,7 +48,9 @@
  *
  * A mapping stays good when the descriptor is closed, and holds the store as an
  * open descriptor does: of a store that was removed it shows what is still going
- * on in it. A child made by fork() has it too.
+ * on in it. A child made by fork() has it too. System calls can copy out of it, as
+ * write() does; its pages can't be held, as for direct I/O or vmsplice(), which
+ * fail with EFAULT, and are in no core dump.
  */
 
 /**
@@ -71,15 +78,16 @@ enum docstore_map_state {
  *	DOCSTORE_MAP_CHUNK_SIZE
  * @arena_stride: bytes from one arena to the next, likewise
  * @__reserved0: 0
- * @names_used: bytes of the names. Stored with release; names do not change once
- *	they are there
+ * @names_used: bytes of the names. Stored with release, to be loaded with acquire;
+ *	names do not change once they are there
  * @state: enum docstore_map_state
  * @__reserved: 0
  *
  * What stands above @names_used does not change. The names are struct
  * docstore_name_record one after the other, as DOCSTORE_NAMES returns them, in
  * the order of their ids from 1 on, up to @names_used. A record does not cross a
- * multiple of 4096 bytes: one with id 0 says that the next begins there.
+ * multiple of 4096 bytes, counted from @names_offset: one with id 0 says that the
+ * next begins there.
  */
 struct docstore_map_store {
 	__u8 magic[DOCSTORE_MAP_MAGIC_SIZE];
@@ -106,7 +114,9 @@ struct docstore_map_store {
  * 1. Load @era of the partition with acquire, then @visible_seq with acquire.
  * 2. Look for the document in the index, as told below.
  * 3. Copy what is wanted. Nothing that is read may be trusted before step 5, no
- *    length and no offset: check each against @limit, or the arena's end.
+ *    length and no place. Load each once, then check it: all of a bucket and of a
+ *    version's header, then all of the version's @size, is below @limit, or the
+ *    arena's end. A chain need not have an end: look at @era once in a while.
  * 4. Put a fence that orders the loads so far before the next one.
  * 5. Load @era again. If it has grown by more than one, throw everything away
  *    and begin again; a reader that has done so a few times asks the kernel
@@ -124,20 +134,25 @@ struct docstore_map_store {
  * - the bucket is docstore_map_bucket() of it and the number of buckets;
  * - the tag in the slot is bits 32 to 47.
  *
- * A bucket is one cache line with five slots, and the offset of an overflow
+ * A bucket is one cache line with five slots, and the place of an overflow
  * bucket of the same form. A slot whose ref is 0 is empty or being filled, and
- * readers pass over it. A reader that finds the id takes the newest version
- * whose seq is not above the visible_seq that it has loaded first, following
- * prev, and has found nothing if that is a tombstone or there is none.
+ * readers pass over it, and over those with another tag. What has the tag need not
+ * have the id: that is in the version (see struct docstore_version), which is to be
+ * compared. A reader that finds the id takes the newest version whose seq is not
+ * above the visible_seq that it has loaded first, following prev, and has found
+ * nothing if that is a tombstone or there is none.
  *
  * A reader that does not find the id may have looked while slots moved to
- * another bucket: unless @moves is even and is the same before and after, it
- * looks again.
+ * another bucket: unless @moves is even and is the same before it has loaded
+ * @buckets and behind a fence after the last bucket, it looks again. With @buckets
+ * 0 there is nothing to be found.
+ *
+ * Load @moves, @buckets, ref and next with acquire.
  *
  * Buckets lie in segments of DOCSTORE_MAP_SEGMENT each. The partition's page
- * has the offsets of directory blocks, each of which has the offsets of
- * DOCSTORE_MAP_DIR_SEGMENTS segments. Of the buckets that there are by @buckets,
- * these offsets are set, and never change: they alone need not be checked.
+ * has the places of directory blocks, each of which is an array of __u32, the
+ * places of DOCSTORE_MAP_DIR_SEGMENTS segments. Of the buckets that there are by
+ * @buckets, these places are set, and never change: they alone need not be checked.
  */
 #define DOCSTORE_MAP_SLOTS		5
 #define DOCSTORE_MAP_SEGMENT_SHIFT	8
@@ -215,8 +230,8 @@ struct docstore_bucket {
  *	found and copied if it has grown by more than one at the end
  * @buckets: number of buckets of the index
  * @moves: odd while slots move from one bucket to another
- * @limit: where the arena ends; a reader follows no offset beyond, and loads this
- *	behind the offset that it compares with it
+ * @limit: where the arena ends, a place; a reader follows none beyond, and loads
+ *	this after the place that it compares with it. It never gets less
  * @__reserved: 0
  * @dir: directory blocks of the index
  *
