@@ -2,14 +2,15 @@
 /*
  * Who owns a partition, who is handed it, and how workers come to an end.
  *
- * SUBMITTERS add one part each to the queue of one partition, and maybe take it
- * back. Two workers may be handed the partition; the first one's CPU goes away
+ * SUBMITTERS carry out one part each in the partition, if it is lent to them, or add
+ * it to the partition's queue, and maybe take it back. Two workers may be handed the partition; the first one's CPU goes away
  * at some time.
  *
- *	submitter	ds_part_queue(), ds_owner_kick(), ds_worker_hand_over(),
+ *	submitter	ds_owner_lend(), ds_part_queue(), ds_owner_kick(),
+ *			ds_worker_hand_over(),
  *			ds_request_cancel(), ds_request_wait()
  *	maintain	ds_maintain_work()
- *	worker		ds_worker_thread(), ds_owned_work(), ds_owned_release()
+ *	worker		ds_worker_thread(), ds_owner_work(), ds_owned_release()
  *	offline		ds_worker_offline()
  *
  * What is not as in the code, and why nothing is lost by it:
@@ -35,8 +36,11 @@
  *: stuck maintain-bit-overlooked -DBREAK_NO_MAINTAIN
  *: stuck sleeps-too-early -DBREAK_STATE_LATE
  *: stuck no-grace-period -DBREAK_NO_GRACE
+ *: stuck lender-never-looks -DBREAK_LEND_NO_LOOK
  *: bad not-owned -DBREAK_NOT_OWNED
+ *: bad lent-though-owned -DBREAK_LEND_OWNED
  *: bad canceled-without-cmpxchg -DBREAK_CANCEL
+ *: ok two-never-lent -DNO_LEND
  *: long three-submitters -DSUBMITTERS=3 -DNO_CANCEL
  *: long three-canceling -DSUBMITTERS=3
  *: long four-submitters -DSUBMITTERS=4 -DNO_CANCEL
@@ -94,9 +98,46 @@ inline kick() {
 	fi
 }
 
+/* ds_owner_lend() */
+inline lend() {
+	if
+	:: true		/* there is too much to do */
+	:: queue
+	:: !queue ->
+		if
+#ifdef BREAK_LEND_OWNED
+		:: true ->
+#else
+		:: owned
+		:: d_step { !owned -> owned = true } ->
+#endif
+			d_step {
+				owners++;
+				assert(owners == 1)
+			};
+			d_step { part[me] = DONE; owners-- };
+			/* ds_owned_release() */
+			owned = false;
+#ifndef BREAK_LEND_NO_LOOK
+			if
+			:: queue || asked -> kick()
+			:: else
+			fi
+#endif
+		fi
+	fi
+}
+
 proctype submitter(byte me) {
 	byte w;
 
+#ifndef NO_LEND
+	lend();
+	if
+	:: part[me] == DONE -> goto done
+	:: else
+	fi;
+#endif
 	part[me] = QUEUED;
 	queue = queue | BIT(me);
 	kick();
@@ -110,7 +151,8 @@ proctype submitter(byte me) {
 	:: d_step { part[me] == QUEUED -> part[me] = CANCELED }
 #endif
 #endif
-	fi
+	fi;
+done:	skip
 }
 
 proctype maintain() {
