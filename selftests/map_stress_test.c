@@ -361,9 +361,9 @@ TEST_F(storm, readers)
 	       (unsigned long long)s->full, (unsigned long long)s->reads,
 	       (unsigned long long)s->absent, (unsigned long long)s->retries,
 	       (unsigned long long)s->refused, (unsigned long long)s->maps);
-	EXPECT_LT(100, s->writes);
+	EXPECT_LT(50, s->writes);
 	EXPECT_LT(100, s->reads);
-	EXPECT_LT(10, s->maps);
+	EXPECT_LT(0, s->maps);
 	/* To begin again is for those who were very slow. */
 	EXPECT_GT(s->reads / 10 + 10, s->refused);
 }
