@@ -54,7 +54,6 @@ static struct ds_request *ds_request_alloc(size_t fixed, size_t payload, bool as
 			return NULL;
 		memset(request, 0, fixed);
 		request->small = true;
-		request->async = async;
 		request->payload = (void *)request + fixed;
 		return request;
 	}
@@ -95,6 +94,7 @@ struct ds_request *ds_request_create(struct ds_store *store, u32 count, u32 payl
 	init_completion(&request->done);
 	ds_store_get(store);
 	request->store = store;
+	request->async = async;
 	request->count = count;
 	request->deltas = (void *)(request + 1);
 	request->changes = (void *)request + changes;
@@ -378,7 +378,11 @@ static int ds_request_wait(struct ds_request *request, unsigned long timeout)
 		return 0;
 	}
 	this_cpu_inc(request->store->stats->slept);
-	left = wait_for_completion_interruptible_timeout(&request->done, timeout);
+	/* io_uring signals its tasks all the time, and cancels in other ways. */
+	if (request->async)
+		left = wait_for_completion_timeout(&request->done, timeout);
+	else
+		left = wait_for_completion_interruptible_timeout(&request->done, timeout);
 	if (left > 0)
 		return 0;
 	ds_request_cancel(request, 0);

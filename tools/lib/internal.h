@@ -82,7 +82,7 @@ static inline uint64_t ds_ptr(const void *p)
 
 int ds_id_check(struct ds_str id);
 
-/* What is between a document's header and its values: at most 9 KiB and an id. */
+/* What is between a document's header and its values: at most 11 KiB and an id. */
 static inline size_t ds_document_meta(const struct docstore_version *head)
 {
 	size_t each = 2 + 2 + 1;

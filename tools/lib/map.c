@@ -25,6 +25,8 @@
 
 /* A chain is followed for so long before the era is looked at again. */
 #define STEPS		64
+/* No chain is so long. */
+#define STEPS_MAX	(1 << 20)
 
 #define load(p)		__atomic_load_n((p), __ATOMIC_RELAXED)
 #define load_acquire(p)	__atomic_load_n((p), __ATOMIC_ACQUIRE)
@@ -147,7 +149,8 @@ static hot bool look_valid(const struct look *l)
 /* In a chain that does not end, memory must have been used again. */
 static hot bool look_step(struct look *l)
 {
-	return ++l->steps % STEPS || look_valid(l);
+	l->steps++;
+	return l->steps < STEPS_MAX && (l->steps % STEPS || look_valid(l));
 }
 
 /* Nothing on the way there is ever freed. */

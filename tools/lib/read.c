@@ -349,7 +349,7 @@ static size_t read_group(struct ds_store *store, struct docstore_read_item *item
 DS_PUBLIC int ds_read_many(struct ds_store *store, struct docstore_read_item *items,
 			   size_t count, void *buffer, size_t *len)
 {
-	size_t room = counted(*len), used = 0, full = 0, done = 0;
+	size_t room = counted(*len), used = 0, full = 0, done = 0, i;
 
 	if (!count)
 		return -EINVAL;
@@ -357,6 +357,10 @@ DS_PUBLIC int ds_read_many(struct ds_store *store, struct docstore_read_item *it
 		return ask_many(store, items, count, buffer, len);
 	if (count > INT_MAX)
 		count = INT_MAX;
+	for (i = 0; i < count; i++)
+		/* As the kernel, to which it would be an address like any other. */
+		if (!items[i].id && items[i].id_len && items[i].id_len <= DOCSTORE_MAX_ID)
+			return -EFAULT;
 	while (done < count && !full) {
 		size_t n = count - done < DS_MAP_GROUP ? count - done : DS_MAP_GROUP;
 

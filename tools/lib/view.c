@@ -5,7 +5,7 @@
 #include "internal.h"
 
 /* The longest header that a document has, with its id. */
-#define META_MAX	(9 * DOCSTORE_MAX_PROPERTIES + DOCSTORE_MAX_ID)
+#define META_MAX	(11 * DOCSTORE_MAX_PROPERTIES + DOCSTORE_MAX_ID)
 
 /* Who looks, and what came of it. */
 struct look {
