@@ -112,7 +112,7 @@ mutant reserved-element module/submit.c \
 	's/op->__reserved0 || op->__reserved1 ||/op->__reserved0 ||/' \
 	'finding: submit succeeded, and had to fail with EINVAL'
 mutant unknown-tail module/ioctl.c \
-	's/ret = copy_struct_from_user(buffer, op->size, user, size);/memset(buffer, 0, sizeof(buffer)); ret = copy_from_user(buffer, user, min_t(u32, size, op->size)) ? -EFAULT : 0;/' \
+	's/return copy_struct_from_user(to, known, user, \*size);/memset(to, 0, known); return copy_from_user(to, user, min(*size, known)) ? -EFAULT : 0;/' \
 	'finding: .*E2BIG'
 mutant id-length module/read.c \
 	's/if (len > DOCSTORE_MAX_ID)/if (len > DOCSTORE_MAX_ID + 1)/' \
