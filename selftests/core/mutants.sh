@@ -44,23 +44,23 @@ mutant moves-after-buckets index.c \
 	plain "step thread.readers"
 
 # Memory used again too early.
-mutant grace-reclaim arena.c \
+mutant grace-reclaim retire.c \
 	'/^bool ds_arena_reclaim/,/^}/s/if (!poll_state.*/if (!list)/' \
 	asan "arena partition thread.readers"
 mutant grace-tombstones partition.c \
 	's/if (!poll_state_synchronize_rcu(dying->cookie))/if (!dying)/' \
 	plain "partition thread.readers"
-mutant era-unchanged arena.c \
+mutant era-unchanged retire.c \
 	's/smp_store_release(&map->era, era + 2)/(void)map/' \
 	plain "arena thread.mapped_readers"
 mutant slot-in-same-era partition.c \
 	's/ds_arena_pass_era(&p->arena, dying->era)/(void)dying/' \
 	plain "partition"
 mutant retire-is-free partition.c \
-	's/ds_arena_retire(&p->arena, old_ref)/ds_arena_free(\&p->arena, old_ref)/' \
+	's/ds_arena_retire(&p->arena, old_ref, old->size)/ds_arena_free(\&p->arena, old_ref)/' \
 	asan "partition random thread.readers"
 mutant settle-in-commit partition.c \
-	'/^static void ds_partition_link/,/^}/s/ds_arena_retire(&p->arena, old_ref);/&ds_arena_settle(\&p->arena, true);/' \
+	'/^static void ds_partition_link/,/^}/s/ds_arena_retire(&p->arena, old_ref, old->size);/&ds_arena_settle(\&p->arena, true);/' \
 	plain "partition random thread.readers"
 
 # Publication.
