@@ -173,10 +173,13 @@ static u32 ds_store_max_chunks(u64 max_bytes)
 	return min_t(u64, div_u64(max_bytes, DOCSTORE_MAP_CHUNK_SIZE), DS_ARENA_MAX_CHUNKS);
 }
 
-/* The least that a store with so many partitions can do with: a piece for each. */
+/*
+ * The least that a store with so many partitions can do with: the page with which its
+ * mapping begins, and a piece for each partition.
+ */
 static u64 ds_store_min_bytes(u32 partitions, u64 max_bytes)
 {
-	return (u64)partitions *
+	return PAGE_SIZE + (u64)partitions *
 	       (ds_memory_piece() + ds_owned_bytes(ds_store_max_chunks(max_bytes)));
 }
 
