@@ -208,9 +208,10 @@ static int ds_names_add(struct ds_store *store, const struct ds_name_key *key, u
 		goto out_erase;
 	}
 	*id = name->id;
-	ds_names_publish(store, name);
 	/* Pairs with the acquire load in ds_names_valid(). */
 	smp_store_release(&names->count, name->id);
+	/* Who finds it in the mapping may use it. */
+	ds_names_publish(store, name);
 	mutex_unlock(&names->lock);
 	return 0;
 

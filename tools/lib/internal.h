@@ -38,6 +38,7 @@ struct ds_names {
 	_Atomic(struct ds_name_table *) table;
 	_Atomic(_Atomic(struct ds_name_entry *) *) blocks[DS_NAME_BLOCKS];
 	uint32_t next;			/* under lock: ids below it are known */
+	uint64_t learnt;		/* under lock: so much of those mapped is known */
 };
 
 struct ds_store {

@@ -417,6 +417,23 @@ int ds_map_copy(struct ds_map *map, const struct ds_map_id *id, void *buffer, si
 }
 
 /*
+ * ds_map_names() - the names of a store
+ * @map: the mapping
+ * @names: where they begin
+ *
+ * Return: bytes of what there is by now, which does not change any more.
+ */
+size_t ds_map_names(const struct ds_map *map, const unsigned char **names)
+{
+	const struct docstore_map_store *head = (const void *)map->base;
+	/* Pairs with the store that publishes a name. */
+	uint64_t used = load_acquire(&head->names_used);
+
+	*names = map->base + head->names_offset;
+	return used < head->names_size ? used : head->names_size;
+}
+
+/*
  * ds_map_prefetch() - bring documents nearer that will be read next
  * @map: the mapping
  * @ids: the documents

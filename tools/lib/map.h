@@ -119,6 +119,7 @@ int ds_map_init(struct ds_map *map, const void *base, size_t size);
 int ds_map_read(struct ds_map *map, const struct ds_map_id *id, ds_map_fn *fn, void *arg);
 int ds_map_copy(struct ds_map *map, const struct ds_map_id *id, void *buffer, size_t room,
 		struct ds_map_view *view);
+size_t ds_map_names(const struct ds_map *map, const unsigned char **names);
 void ds_map_prefetch(const struct ds_map *map, const struct ds_map_id *ids, unsigned int count);
 
 static inline struct ds_map_id ds_map_id(const struct ds_map *map, const void *data, size_t len)

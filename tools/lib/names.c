@@ -233,6 +233,49 @@ static int ask_id(struct ds_store *store, struct ds_str name, bool create, uint3
 	return err;
 }
 
+/* Names do not cross a multiple of this where they are mapped. */
+#define MAPPED_BLOCK	4096
+
+/* Learn the names that are in the mapping and not known yet; lock held. */
+static int learn(struct ds_store *store)
+{
+	struct ds_names *names = &store->names;
+	struct docstore_name_record record;
+	const unsigned char *mapped;
+	size_t used = ds_map_names(&store->map, &mapped);
+	int err = 0;
+
+	while (!err && used - names->learnt >= sizeof(record) && names->learnt < used) {
+		size_t left = MAPPED_BLOCK - names->learnt % MAPPED_BLOCK;
+
+		memcpy(&record, mapped + names->learnt, sizeof(record));
+		if (!record.id) {
+			names->learnt += left;
+			continue;
+		}
+		if (record.len > left - sizeof(record) ||
+		    record.len > used - names->learnt - sizeof(record))
+			return -EBADMSG;
+		err = publish(names, ds_mem(mapped + names->learnt + sizeof(record), record.len),
+			      record.id);
+		if (!err)
+			names->learnt += sizeof(record) + ((record.len + 7) & ~(size_t)7);
+	}
+	return err;
+}
+
+/* As find_id(), but that names are known which others have made meanwhile. */
+static int find_mapped(struct ds_store *store, struct ds_str name, uint32_t *id)
+{
+	int err;
+
+	pthread_mutex_lock(&store->names.lock);
+	err = learn(store);
+	pthread_mutex_unlock(&store->names.lock);
+	*id = find_id(&store->names, hash_name(name), name);
+	return err;
+}
+
 DS_PUBLIC int ds_intern(struct ds_store *store, struct ds_str name, uint32_t *id)
 {
 	int err = name_check(name);
@@ -257,7 +300,7 @@ DS_PUBLIC int ds_lookup(struct ds_store *store, struct ds_str name, uint32_t *id
 	*id = find_id(&store->names, hash_name(name), name);
 	if (*id)
 		return 0;
-	err = ask_id(store, name, false, id);
+	err = store->map.base ? find_mapped(store, name, id) : ask_id(store, name, false, id);
 	if (err)
 		return err;
 	return *id ? 0 : -ENODATA;
@@ -326,11 +369,13 @@ DS_PUBLIC int ds_name(struct ds_store *store, uint32_t id, struct ds_str *name)
 		if (!id || id > DOCSTORE_MAX_NAMES)
 			return -EINVAL;
 		pthread_mutex_lock(&store->names.lock);
-		err = fetch_names(store, id);
+		err = store->map.base ? learn(store) : fetch_names(store, id);
 		pthread_mutex_unlock(&store->names.lock);
 		if (err)
 			return err;
 		entry = find_entry(&store->names, id);
+		if (!entry)
+			return -EINVAL;
 	}
 	*name = ds_mem(entry->name, entry->len);
 	return 0;
