@@ -66,7 +66,7 @@ static bool ds_map_insert_huge(struct vm_fault *vmf, const struct ds_chunk *chun
 	unsigned long begin = ALIGN_DOWN(vmf->address, DOCSTORE_MAP_CHUNK_SIZE);
 	unsigned long pages = DOCSTORE_MAP_CHUNK_SIZE >> PAGE_SHIFT;
 
-	if (DOCSTORE_MAP_CHUNK_SIZE != PMD_SIZE || !has_transparent_hugepage() ||
+	if (!has_transparent_hugepage() || pages != HPAGE_PMD_NR ||
 	    !chunk->private || !pmd_none(READ_ONCE(*vmf->pmd)) || begin < vma->vm_start ||
 	    begin + DOCSTORE_MAP_CHUNK_SIZE > vma->vm_end ||
 	    (vma->vm_pgoff - (vma->vm_start >> PAGE_SHIFT)) % pages)

@@ -271,14 +271,12 @@ static int ds_read_item(const struct ds_store *store, struct docstore_read_many 
 	this_cpu_inc(store->stats->reads);
 	while ((err = ds_read_into(store, &id, window, item)) == -ENOSPC) {
 		/* The window may be full, or too short, where the buffer is not. */
-		if (window->used) {
-			err = ds_read_flush(arg, window);
-		} else if (item->length > arg->buffer_len - arg->used) {
+		if (!window->used && item->length > arg->buffer_len - arg->used) {
 			arg->needed = item->length;
 			return 0;
-		} else {
-			err = ds_read_open(window, arg, ALIGN(item->length, 8));
 		}
+		err = window->used ? ds_read_flush(arg, window) :
+				     ds_read_open(window, arg, ALIGN(item->length, 8));
 		if (err)
 			return err;
 	}

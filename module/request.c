@@ -29,78 +29,124 @@ module_param(submit_poll_us, uint, 0644);
 MODULE_PARM_DESC(submit_poll_us,
 		 "How long submitters look for their results before they sleep, in microseconds");
 
-/* Requests up to so many bytes come from a cache of their own. */
-#define DS_REQUEST_SMALL	2048
+/*
+ * Blocks of memory for requests, in two sizes; larger ones are allocated as they are
+ * needed. Of each size one is kept on each CPU: most requests are gone before the next
+ * one comes, and to allocate, clear and charge memory takes longer than many of them.
+ */
+enum ds_request_size {
+	DS_REQUEST_SMALL,
+	DS_REQUEST_MEDIUM,
+	DS_REQUEST_SIZES,
+	DS_REQUEST_LARGE = DS_REQUEST_SIZES,
+};
+
+static const u32 ds_request_bytes[DS_REQUEST_SIZES] = {
+	[DS_REQUEST_SMALL] = 2048,
+	[DS_REQUEST_MEDIUM] = 64 * 1024,
+};
 
 static struct kmem_cache *ds_request_cache;
-/* Of these one is kept on each CPU: most are gone before the next one comes. */
-static DEFINE_PER_CPU(struct ds_request *, ds_request_spare);
+static DEFINE_PER_CPU(struct ds_request *, ds_request_spare[DS_REQUEST_SIZES]);
 
 /*
- * Memory for a request, of which the first @fixed bytes are zeroed. Many a small one
- * comes and goes in less time than it takes to charge it to a cgroup, which is done
- * for those that may outlive the system call.
+ * A block with at least so many bytes. One that may outlive the system call is charged
+ * to who makes it.
  */
-static struct ds_request *ds_request_alloc(size_t fixed, size_t payload, bool async)
+static struct ds_request *ds_request_alloc(size_t bytes, bool async)
 {
 	gfp_t gfp = async ? GFP_KERNEL_ACCOUNT : GFP_KERNEL;
-	struct ds_request *request;
+	struct ds_request *request = NULL;
+	u32 size = DS_REQUEST_SMALL;
 
-	if (fixed + payload <= DS_REQUEST_SMALL) {
-		request = async ? NULL : this_cpu_xchg(ds_request_spare, NULL);
-		if (!request)
-			request = kmem_cache_alloc(ds_request_cache, gfp);
-		if (!request)
-			return NULL;
-		memset(request, 0, fixed);
-		request->small = true;
-		request->payload = (void *)request + fixed;
-		return request;
-	}
-	request = kvzalloc(fixed, GFP_KERNEL_ACCOUNT);
+	while (size < DS_REQUEST_SIZES && bytes > ds_request_bytes[size])
+		size++;
+	if (size < DS_REQUEST_SIZES && !async)
+		request = this_cpu_xchg(ds_request_spare[size], NULL);
+	if (!request && size == DS_REQUEST_SMALL)
+		request = kmem_cache_alloc(ds_request_cache, gfp);
+	else if (!request && size == DS_REQUEST_MEDIUM && !async)
+		request = kvmalloc(ds_request_bytes[size], gfp);
+	else if (!request)
+		request = kvmalloc(bytes, GFP_KERNEL_ACCOUNT);
 	if (!request)
 		return NULL;
-	request->payload = kvmalloc(payload, GFP_KERNEL_ACCOUNT);
-	if (!request->payload) {
-		kvfree(request);
-		return NULL;
-	}
+	memset(request, 0, sizeof(*request));
+	/* Those of no size of ours are as long as they have to be. */
+	request->size = async && size == DS_REQUEST_MEDIUM ? DS_REQUEST_LARGE : size;
+	request->async = async;
 	return request;
+}
+
+static void ds_request_free(struct ds_request *request)
+{
+	u32 size = request->size;
+
+	if (size < DS_REQUEST_SIZES && !request->async &&
+	    !this_cpu_cmpxchg(ds_request_spare[size], NULL, request))
+		return;
+	if (size == DS_REQUEST_SMALL)
+		kmem_cache_free(ds_request_cache, request);
+	else
+		kvfree(request);
 }
 
 /**
  * ds_request_create() - a request without contents
  * @store: for which store
  * @count: for how many operations
- * @payload: bytes of ids, values, and room for answers
  * @async: it may go on when the system call has returned
  *
- * Return: the request, with room for the operations, or NULL.
+ * Return: the request, with room for the operations, which are not cleared; or NULL.
  */
-struct ds_request *ds_request_create(struct ds_store *store, u32 count, u32 payload, bool async)
+struct ds_request *ds_request_create(struct ds_store *store, u32 count, bool async)
 {
 	u32 nparts = min(count, store->npartitions);
+	size_t deltas, changes, parts, part_of, ops, bytes;
 	struct ds_request *request;
-	size_t changes, parts, part_of, bytes;
 
-	changes = sizeof(*request) + count * sizeof(struct ds_delta);
-	parts = changes + count * sizeof(struct ds_change);
-	part_of = parts + nparts * sizeof(struct ds_part);
-	bytes = part_of + store->npartitions * sizeof(*request->part_of);
-	request = ds_request_alloc(bytes, payload, async);
+	deltas = sizeof(*request);
+	changes = deltas + count * sizeof(*request->deltas);
+	parts = changes + count * sizeof(*request->changes);
+	ops = parts + nparts * sizeof(*request->parts);
+	part_of = ops + count * sizeof(*request->ops);
+	bytes = ALIGN(part_of + store->npartitions * sizeof(*request->part_of), sizeof(u64));
+	request = ds_request_alloc(bytes, async);
 	if (!request)
 		return NULL;
 	refcount_set(&request->ref, 1);
 	init_completion(&request->done);
 	ds_store_get(store);
 	request->store = store;
-	request->async = async;
 	request->count = count;
-	request->deltas = (void *)(request + 1);
+	request->bytes = bytes;
+	request->deltas = (void *)request + deltas;
 	request->changes = (void *)request + changes;
 	request->parts = (void *)request + parts;
+	request->ops = (void *)request + ops;
 	request->part_of = (void *)request + part_of;
+	memset(request->parts, 0, nparts * sizeof(*request->parts));
+	memset(request->part_of, 0, store->npartitions * sizeof(*request->part_of));
 	return request;
+}
+
+/**
+ * ds_request_payload() - make room for what operations point at
+ * @request: the request
+ * @bytes: of ids, values, and room for answers
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int ds_request_payload(struct ds_request *request, u32 bytes)
+{
+	if (request->size < DS_REQUEST_SIZES &&
+	    bytes <= ds_request_bytes[request->size] - request->bytes) {
+		request->payload = (void *)request + request->bytes;
+		return 0;
+	}
+	request->own_payload = kvmalloc(bytes, GFP_KERNEL_ACCOUNT);
+	request->payload = request->own_payload;
+	return request->payload ? 0 : -ENOMEM;
 }
 
 /**
@@ -115,14 +161,8 @@ void ds_request_put(struct ds_request *request)
 
 	if (!refcount_dec_and_test(&request->ref))
 		return;
-	if (request->small) {
-		/* One that was charged to somebody goes back at once. */
-		if (request->async || this_cpu_cmpxchg(ds_request_spare, NULL, request))
-			kmem_cache_free(ds_request_cache, request);
-	} else {
-		kvfree(request->payload);
-		kvfree(request);
-	}
+	kvfree(request->own_payload);
+	ds_request_free(request);
 	ds_store_put(store);
 }
 
@@ -134,11 +174,12 @@ void ds_request_put(struct ds_request *request)
 int ds_requests_init(void)
 {
 	const u32 head = sizeof(struct ds_request);
+	const u32 bytes = ds_request_bytes[DS_REQUEST_SMALL];
 
-	/* Ids, values and answers are copied from and to user space. */
-	ds_request_cache = kmem_cache_create_usercopy("docstore_request", DS_REQUEST_SMALL, 0,
-						      SLAB_HWCACHE_ALIGN, head,
-						      DS_REQUEST_SMALL - head, NULL);
+	/* Operations, ids, values and answers are copied from and to user space. */
+	ds_request_cache = kmem_cache_create_usercopy("docstore_request", bytes, 0,
+						      SLAB_HWCACHE_ALIGN, head, bytes - head,
+						      NULL);
 	return ds_request_cache ? 0 : -ENOMEM;
 }
 
@@ -147,11 +188,15 @@ int ds_requests_init(void)
  */
 void ds_requests_exit(void)
 {
+	struct ds_request *request;
 	unsigned int cpu;
 
-	for_each_possible_cpu(cpu)
-		if (per_cpu(ds_request_spare, cpu))
-			kmem_cache_free(ds_request_cache, per_cpu(ds_request_spare, cpu));
+	for_each_possible_cpu(cpu) {
+		request = per_cpu(ds_request_spare[DS_REQUEST_SMALL], cpu);
+		if (request)
+			kmem_cache_free(ds_request_cache, request);
+		kvfree(per_cpu(ds_request_spare[DS_REQUEST_MEDIUM], cpu));
+	}
 	kmem_cache_destroy(ds_request_cache);
 }
 

@@ -71,7 +71,8 @@ struct ds_part {
  * @timer: cancels it when it has waited too long, if @timed
  * @timed: the timer was started
  * @canceled: why it was canceled; parts tell whether it was
- * @small: it comes from a cache, @payload included
+ * @size: of its memory, enum ds_request_size
+ * @bytes: how much of that is taken up by all but the payload
  * @async: it may outlive the system call
  * @private: for @finished
  * @store: the store, which the request holds
@@ -79,7 +80,9 @@ struct ds_part {
  * @deltas: what they ask for and what came of it
  * @changes: documents they are about
  * @nchanges: how many
+ * @ops: operations as they came, and with their results
  * @payload: ids, values, and room for answers
+ * @own_payload: the same, if it was allocated for itself
  * @parts: what goes to which partition
  * @nparts: how many partitions
  * @part_of: for each partition the number of its part plus one, 0 for none
@@ -92,7 +95,8 @@ struct ds_request {
 	struct timer_list timer;
 	bool timed;
 	int canceled;
-	bool small;
+	u32 size;
+	u32 bytes;
 	bool async;
 	void *private;
 	struct ds_store *store;
@@ -100,14 +104,16 @@ struct ds_request {
 	struct ds_delta *deltas;
 	struct ds_change *changes;
 	u32 nchanges;
+	struct docstore_op *ops;
 	u8 *payload;
+	u8 *own_payload;
 	u32 nparts;
 	struct ds_part *parts;
 	u16 *part_of;
 };
 
-struct ds_request *ds_request_create(struct ds_store *store, u32 count, u32 payload,
-				     bool async);
+struct ds_request *ds_request_create(struct ds_store *store, u32 count, bool async);
+int ds_request_payload(struct ds_request *request, u32 bytes);
 void ds_request_put(struct ds_request *request);
 int ds_request_split(struct ds_request *request, bool atomic);
 int ds_request_run(struct ds_request *request, u32 timeout_ms);

@@ -146,13 +146,21 @@ static int ds_submit_check(struct ds_session *session, const struct docstore_op 
 
 static void ds_delta_fill(struct ds_delta *delta, const struct docstore_op *op)
 {
-	delta->code = op->code;
-	delta->flags = op->flags;
-	delta->type = op->type;
-	delta->property = op->property;
-	delta->number = ds_op_has_bytes(op) ? 0 : op->value;
-	delta->len = op->value_len;
-	delta->expected = op->version;
+	*delta = (struct ds_delta){
+		.code = op->code,
+		.flags = op->flags,
+		.type = op->type,
+		.property = op->property,
+		.number = ds_op_has_bytes(op) ? 0 : op->value,
+		.len = op->value_len,
+		.expected = op->version,
+	};
+}
+
+/* There is enough to do until the document's owner looks for it. */
+static void ds_submit_prefetch(const struct ds_store *store, u64 hash)
+{
+	ds_index_prefetch(&ds_store_owned(store, hash)->partition.index, hash);
 }
 
 /* Copy ids and values, and make out which operations are about one document. */
@@ -171,13 +179,13 @@ static int ds_submit_fill(struct ds_request *request, const struct docstore_op *
 			change = &request->changes[request->nchanges++];
 			if (copy_from_user(at, u64_to_user_ptr(op->id), op->id_len))
 				return -EFAULT;
-			change->id = at;
-			change->id_len = op->id_len;
-			change->hash = docstore_map_hash(request->store->key, at, op->id_len);
-			/* There is enough to do until its owner wants it. */
-			ds_index_prefetch(&ds_store_owned(request->store, change->hash)->partition.index,
-					  change->hash);
-			change->deltas = delta;
+			*change = (struct ds_change){
+				.hash = docstore_map_hash(request->store->key, at, op->id_len),
+				.id = at,
+				.id_len = op->id_len,
+				.deltas = delta,
+			};
+			ds_submit_prefetch(request->store, change->hash);
 			at += op->id_len;
 		}
 		change->count++;
@@ -252,28 +260,6 @@ static int ds_submit_ops_out(const struct docstore_op *ops, const struct docstor
 	return 0;
 }
 
-static int ds_submit_request(struct ds_submit *submit, bool async)
-{
-	struct docstore_submit *arg = &submit->arg;
-	struct ds_session *session = submit->session;
-	u32 payload;
-	int err;
-
-	err = ds_submit_ops_in(submit->ops, arg);
-	if (err)
-		return err;
-	err = ds_submit_check(session, submit->ops, arg->count, &payload);
-	if (err)
-		return err;
-	submit->request = ds_request_create(session->store, arg->count, payload, async);
-	if (!submit->request)
-		return -ENOMEM;
-	err = ds_submit_fill(submit->request, submit->ops);
-	if (err)
-		return err;
-	return ds_request_split(submit->request, arg->flags & DOCSTORE_SUBMIT_ATOMIC);
-}
-
 /**
  * ds_submit_begin() - take a batch over from user space
  * @submit: what is filled in; @session and @arg are there
@@ -284,22 +270,32 @@ static int ds_submit_request(struct ds_submit *submit, bool async)
 int ds_submit_begin(struct ds_submit *submit, bool async)
 {
 	struct docstore_submit *arg = &submit->arg;
+	struct ds_session *session = submit->session;
+	struct ds_request *request;
+	u32 payload;
+	int err;
 
-	submit->ops = NULL;
 	submit->request = NULL;
 	arg->failed = 0;
 	if ((arg->flags & ~DOCSTORE_SUBMIT_ATOMIC) || !arg->count ||
-	    arg->op_size < sizeof(*submit->ops))
+	    arg->op_size < sizeof(struct docstore_op))
 		return -EINVAL;
 	if (arg->count > DOCSTORE_MAX_OPS)
 		return -E2BIG;
-	submit->ops = submit->few;
-	if (arg->count > ARRAY_SIZE(submit->few)) {
-		submit->ops = kvmalloc_objs(*submit->ops, arg->count, GFP_KERNEL_ACCOUNT);
-		if (!submit->ops)
-			return -ENOMEM;
-	}
-	return ds_submit_request(submit, async);
+	request = ds_request_create(session->store, arg->count, async);
+	if (!request)
+		return -ENOMEM;
+	submit->request = request;
+	err = ds_submit_ops_in(request->ops, arg);
+	if (!err)
+		err = ds_submit_check(session, request->ops, arg->count, &payload);
+	if (!err)
+		err = ds_request_payload(request, payload);
+	if (!err)
+		err = ds_submit_fill(request, request->ops);
+	if (!err)
+		err = ds_request_split(request, arg->flags & DOCSTORE_SUBMIT_ATOMIC);
+	return err;
 }
 
 /**
@@ -314,9 +310,9 @@ int ds_submit_results(struct ds_submit *submit)
 	struct ds_store_stats __percpu *stats = submit->session->store->stats;
 	int err;
 
-	err = ds_submit_answers(submit->request, submit->ops, &arg->failed);
+	err = ds_submit_answers(submit->request, submit->request->ops, &arg->failed);
 	if (!err)
-		err = ds_submit_ops_out(submit->ops, arg);
+		err = ds_submit_ops_out(submit->request->ops, arg);
 	if (arg->failed == arg->count)
 		this_cpu_inc(stats->batches_failed);
 	else
@@ -332,8 +328,6 @@ void ds_submit_end(struct ds_submit *submit)
 {
 	if (submit->request)
 		ds_request_put(submit->request);
-	if (submit->ops != submit->few)
-		kvfree(submit->ops);
 }
 
 /**

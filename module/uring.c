@@ -45,7 +45,8 @@ struct ds_uring_pdu {
 
 static struct ds_uring_pdu *ds_uring_pdu(struct io_uring_cmd *cmd)
 {
-	return io_uring_cmd_to_pdu(cmd, struct ds_uring_pdu);
+	BUILD_BUG_ON(sizeof(struct ds_uring_pdu) > sizeof(cmd->pdu));
+	return (void *)cmd->pdu;
 }
 
 /* Results go to user space. */
@@ -162,7 +163,7 @@ int ds_uring_cmd(struct ds_session *session, struct io_uring_cmd *cmd,
 
 	if (issue_flags & IO_URING_F_CANCEL)
 		return ds_uring_cancel(cmd);
-	payload = ds_uring_payload(cmd, struct docstore_uring_cmd);
+	payload = ds_uring_payload(cmd);
 	/* User space can change it any time. */
 	arg = READ_ONCE(payload->arg);
 	if (READ_ONCE(payload->__reserved))

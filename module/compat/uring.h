@@ -19,29 +19,34 @@ static void _name(struct io_tw_req req, io_tw_token_t tw)			\
 {										\
 	_fn(io_uring_cmd_from_tw(req), IO_URING_CMD_TASK_WORK_ISSUE_FLAGS);	\
 }
-#define ds_uring_payload(_cmd, _type)	io_uring_sqe_cmd((_cmd)->sqe, _type)
 #else
 #define DS_URING_TASK_WORK(_name, _fn)						\
 static void _name(struct io_uring_cmd *cmd, unsigned int issue_flags)		\
 {										\
 	_fn(cmd, issue_flags);							\
 }
+
 #define io_uring_cmd_done(_cmd, _ret, _flags)	io_uring_cmd_done(_cmd, _ret, 0, _flags)
+#endif
+
+/* What stands in the entry, which user space can still change. */
+static inline const void *ds_uring_payload(const struct io_uring_cmd *cmd)
+{
 #ifdef DS_OFFERS_URING_CMD_H
-#define ds_uring_payload(_cmd, _type)	((const _type *)(_cmd)->sqe->cmd)
+	return cmd->sqe->cmd;
 #else
-#define ds_uring_payload(_cmd, _type)	((const _type *)(_cmd)->cmd)
+	return cmd->cmd;
 #endif
-#endif
+}
 
 /* A ring that goes away waits for its commands, instead of canceling them. */
 #ifndef DS_OFFERS_URING_CANCEL
 #define IO_URING_F_CANCEL	0
-#define io_uring_cmd_mark_cancelable(_cmd, _flags)	do { } while (0)
-#endif
 
-#ifndef io_uring_cmd_to_pdu
-#define io_uring_cmd_to_pdu(_cmd, _type)	((_type *)&(_cmd)->pdu)
+static inline void io_uring_cmd_mark_cancelable(struct io_uring_cmd *cmd,
+						unsigned int issue_flags)
+{
+}
 #endif
 
 #endif /* _DOCSTORE_COMPAT_URING_H */
