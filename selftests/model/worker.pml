@@ -217,7 +217,7 @@ proctype worker(byte me) {
 end:			!sleeps[me]
 		:: taken ->
 			d_step { sleeps[me] = false; taken = false };
-			/* ds_owned_work() */
+			/* ds_owner_work() */
 			rounds = 0;
 			do
 			:: rounds < ROUNDS ->
