@@ -48,10 +48,14 @@ static atomic_t ds_stores_alive = ATOMIC_INIT(0);
  */
 bool ds_store_charge(struct ds_store *store, size_t bytes)
 {
-	if (atomic64_add_return(bytes, &store->bytes) <= store->max_bytes)
-		return true;
-	atomic64_sub(bytes, &store->bytes);
-	return false;
+	s64 before = atomic64_read(&store->bytes);
+
+	/* Not for a moment more than the limit, which somebody might see. */
+	do {
+		if (before + bytes > store->max_bytes)
+			return false;
+	} while (!atomic64_try_cmpxchg(&store->bytes, &before, before + bytes));
+	return true;
 }
 
 /**
