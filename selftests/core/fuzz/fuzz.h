@@ -16,4 +16,7 @@ bool library_property_is(uint32_t i, uint32_t name, uint32_t type, uint32_t set,
 			 const void *data, size_t len);
 bool library_finds(uint32_t i, uint32_t name);
 
+/* And reads a mapping that somebody has made of the rest of the input. */
+void map_library(struct input *in);
+
 #endif /* _CORE_FUZZ_H */
