@@ -114,6 +114,7 @@ static void store_lay_out(struct store *s, u32 max_chunks)
 	head->partitions_offset = DS_PAGE_SIZE;
 	head->partition_stride = DS_PAGE_SIZE;
 	head->names_offset = 2 * DS_PAGE_SIZE;
+	head->names_size = arena - head->names_offset;
 	head->arenas_offset = arena;
 	head->arena_stride = size - arena;
 	s->mapping = base;

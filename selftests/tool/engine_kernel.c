@@ -72,6 +72,23 @@ static int forget(void)
 	return 0;
 }
 
+/* Show a name to those who have the store mapped. */
+static void publish(u32 id, const struct docstore_name *name)
+{
+	struct docstore_map_store *head = (void *)store->mapping;
+	struct docstore_name_record record = { id, name->len };
+	u32 size = (sizeof(record) + name->len + 7) & ~7U;
+	u64 at = head->names_used;
+
+	if (size > DS_PAGE_SIZE - at % DS_PAGE_SIZE)
+		at = (at | (DS_PAGE_SIZE - 1)) + 1;
+	CHECK(at + size <= head->names_size);
+	memcpy(store->mapping + head->names_offset + at, &record, sizeof(record));
+	memcpy(store->mapping + head->names_offset + at + sizeof(record), pointer(name->name),
+	       name->len);
+	smp_store_release(&head->names_used, at + size);
+}
+
 static int intern(struct docstore_intern *arg, bool may_write)
 {
 	struct docstore_name *asked = (void *)(uintptr_t)arg->names;
@@ -94,6 +111,7 @@ static int intern(struct docstore_intern *arg, bool may_write)
 			names[nnames].name = (uintptr_t)copy;
 			names[nnames].len = asked[i].len;
 			asked[i].id = ++nnames;
+			publish(nnames, &names[nnames - 1]);
 		}
 		arg->done = i + 1;
 	}

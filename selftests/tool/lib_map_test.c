@@ -411,6 +411,61 @@ static void test_many(void)
 	   "an id that points nowhere");
 }
 
+/* --- names ------------------------------------------------------------------------------ */
+
+static bool same_name(struct ds_store *reader, struct ds_str name)
+{
+	uint32_t a = 77, b = 77;
+	struct ds_str back;
+
+	SAME(ds_lookup(reader, name, &a), ds_lookup(asked, name, &b), "lookup of %zu bytes", name.len);
+	SAME(a, b, "id of %zu bytes", name.len);
+	if (!a || a == 77)
+		return true;
+	SAME(ds_name(reader, a, &back), 0, "name %u", a);
+	SAME(back.len, name.len, "length of name %u", a);
+	SAME(memcmp(back.data, name.data, name.len), 0, "name %u", a);
+	return true;
+}
+
+/* Names that others make while this one has the store mapped. */
+static void test_names(void)
+{
+	struct ds_store *reader = open_with(DOCSTORE_OPEN_READ, 0), *late;
+	char name[DOCSTORE_MAX_NAME + 1];
+	struct ds_str a, b;
+	bool good = true, all = true;
+	uint32_t id, last = 0;
+	size_t len;
+	int i;
+
+	for (i = 0; i < 3000; i++) {
+		memset(name, 'x', sizeof(name));
+		snprintf(name, sizeof(name), "%d", i);
+		name[strlen(name)] = '.';
+		len = i % 3 == 0 ? DOCSTORE_MAX_NAME : (size_t)(6 + i * 7 % 240);
+		if (i % 100 == 50)
+			good &= same_name(reader, ds_mem(name, len));
+		good &= !ds_intern(mapped, ds_mem(name, len), &last);
+		if (i % 100 > 40 && i % 100 < 60)
+			good &= same_name(reader, ds_mem(name, len));
+	}
+	name[0] = '~';
+	good &= !ds_intern(mapped, ds_mem(name, 1), &last) && same_name(reader, ds_mem(name, 1));
+	ok(good, "names that others make");
+	late = open_with(DOCSTORE_OPEN_READ, 0);
+	for (id = last + 2; id--;) {
+		all &= ds_name(late, id, &a) == ds_name(asked, id, &b);
+		if (id && id <= last)
+			all &= a.len == b.len && !memcmp(a.data, b.data, a.len);
+	}
+	ok(all, "all of them, from their ids");
+	ok(same_name(reader, ds_str("")) && same_name(reader, ds_mem(name, 256)) &&
+	   same_name(reader, ds_mem(NULL, 0)), "names that are none");
+	ds_close(reader);
+	ds_close(late);
+}
+
 /* --- ds_map_stats(), ds_open() --------------------------------------------------------- */
 
 static void test_stats(void)
@@ -746,6 +801,7 @@ int main(void)
 	asked = open_with(DOCSTORE_OPEN_READ | DOCSTORE_OPEN_WRITE, DS_OPEN_NO_MAP);
 	test_documents();
 	test_many();
+	test_names();
 	test_stats();
 	test_view();
 	test_threads();
