@@ -7,6 +7,7 @@
  * a race by design. ThreadSanitizer is told so where the reader is called
  * (map_reads_begin()), and sees all else.
  */
+#include <stdbool.h>
 #include <string.h>
 
 #include "shim/shim.h"
@@ -18,5 +19,8 @@
 	shim_jitter();							\
 	__value;							\
 })
+
+__thread bool core_map_at_length;
+#define READ_AT_ONCE	(!core_map_at_length)
 
 #include "map.c"

@@ -30,6 +30,9 @@ void AnnotateIgnoreReadsEnd(const char *file, int line);
 #define map_reads_end()		do { } while (0)
 #endif
 
+/* This thread's reads go the long way: not only what is unusual. */
+extern __thread bool core_map_at_length;
+
 static inline void mapped_open(struct ds_map *map, const struct store *s)
 {
 	CHECK_EQ(ds_map_init(map, s->mapping, s->mapping_size), 0);

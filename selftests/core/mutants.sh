@@ -171,7 +171,7 @@ mutant map-moves-same lib/map.c \
 	'/^static hot int look(/,/^}/s/moves & 1 || load.*moves ?/moves \& 1 ?/' \
 	plain "step"
 mutant map-limit-unchecked lib/map.c \
-	'/^static hot uint32_t units_of(/,/^}/s/if (rare(ref > .*/if (0) {/' \
+	'/^static hot uint32_t units_of(/,/^}/s/return rare(ref > .*/return l->limit - ref;/' \
 	plain "map"
 mutant map-size-unchecked lib/map.c \
 	's/view->size <= (uint64_t)units << DOCSTORE_MAP_UNIT_SHIFT/units/' \
@@ -188,9 +188,6 @@ mutant map-tombstone-ignored lib/map.c \
 mutant map-circle lib/map.c \
 	'/^static hot bool look_step/,/^}/s/return .*/return true;/' \
 	plain "map"
-mutant map-seq-before-era lib/map.c \
-	'/^static hot int look(/,/^}/{s/^\tl->era = load_acquire/\tl->seq = load_acquire(\&l->page->visible_seq); l->era = load_acquire/;s/^\tl->seq = load_acquire.*seq);$//}' \
-	plain "map step thread.mapped_readers"
 
 make -s all || exit 1
 missed=0 number=0

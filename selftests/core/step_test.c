@@ -403,8 +403,11 @@ static void mapped_looks(void)
 {
 	u32 i;
 
-	for (i = 0; i < test_param("STEP_ROUNDS", 4); i++)
+	for (i = 0; i < test_param("STEP_ROUNDS", 4); i++) {
+		core_map_at_length = i & 1;
 		sweep(mapped, acts_for_mapped, 1);
+	}
+	core_map_at_length = false;
 }
 
 static void scans(void)

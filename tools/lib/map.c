@@ -28,6 +28,11 @@
 /* No chain is so long. */
 #define STEPS_MAX	(1 << 20)
 
+/* Tests send reads the long way as well. */
+#ifndef READ_AT_ONCE
+#define READ_AT_ONCE	true
+#endif
+
 #define load(p)		__atomic_load_n((p), __ATOMIC_RELAXED)
 #define load_acquire(p)	__atomic_load_n((p), __ATOMIC_ACQUIRE)
 
@@ -116,24 +121,13 @@ static hot const void *place(const struct look *l, uint32_t ref)
 	return l->arena + ((size_t)ref << DOCSTORE_MAP_UNIT_SHIFT);
 }
 
-/* An offset that was loaded may be newer than the limit that we know. */
-static __attribute__((noinline, cold)) uint32_t units_of_late(struct look *l, uint32_t ref)
-{
-	l->limit = load(&l->page->limit);
-	return ref < l->limit ? l->limit - ref : 0;
-}
-
 /* How many units there are from a place on, at least as many as asked for; else 0. */
 static hot uint32_t units_of(struct look *l, uint32_t ref, uint32_t units)
 {
-	uint32_t there = l->limit - ref;
-
-	if (rare(ref > l->limit || there < units)) {
-		there = units_of_late(l, ref);
-		if (there < units)
-			return 0;
-	}
-	return there;
+	/* An offset that was loaded may be newer than the limit that we know. */
+	if (rare(ref > l->limit || l->limit - ref < units))
+		l->limit = load(&l->page->limit);
+	return rare(ref > l->limit || l->limit - ref < units) ? 0 : l->limit - ref;
 }
 
 static hot bool look_valid(const struct look *l)
@@ -322,28 +316,71 @@ static hot int look(struct look *l, const struct ds_map_id *id, struct ds_map_vi
 	return moves & 1 || load(&l->page->moves) != moves ? -EAGAIN : -ENOENT;
 }
 
-/*
- * The view is the caller's, and not copied: what was stored in pieces and is loaded at
- * once has to wait until the stores are done, and all that comes next waits with it.
- */
-static hot int map_read(struct ds_map *map, const struct ds_map_id *id, struct ds_map_view *view,
-			ds_map_fn *fn, void *arg)
+/* All that can happen, as often as it takes, after so many attempts in vain. */
+static __attribute__((noinline)) int read_at_length(struct ds_map *map, const struct ds_map_id *id,
+						    ds_map_fn *fn, void *arg, int tries)
 {
+	struct ds_map_view view;
 	struct look l;
-	int tries, ret;
+	int ret;
 
 	look_at(&l, map, id);
-	for (tries = 0; tries < DS_MAP_TRIES; tries++) {
+	for (; tries < DS_MAP_TRIES; tries++) {
 		if (__builtin_expect(tries, 0))
 			atomic_fetch_add_explicit(&map->retries, 1, memory_order_relaxed);
-		ret = look(&l, id, view);
+		ret = look(&l, id, &view);
 		if (!ret)
-			ret = fn(view, arg);
+			ret = fn(&view, arg);
 		if (look_valid(&l) && ret != -EAGAIN)
 			return ret;
 	}
 	atomic_fetch_add_explicit(&map->refused, 1, memory_order_relaxed);
 	return -EAGAIN;
+}
+
+/*
+ * What happens nearly always: the document's slot is in its bucket, alone with its tag,
+ * and its newest version is visible. Without a loop, so that the compiler keeps
+ * everything at hand, and the processor has come to the next read while it still waits
+ * for this one's memory. Return what @fn returned;
+ * -EINPROGRESS if it is not so, and -EAGAIN if memory was used again meanwhile.
+ */
+static hot int read_at_once(struct ds_map *map, const struct ds_map_id *id, ds_map_fn *fn,
+			    void *arg)
+{
+	const struct docstore_bucket *bucket;
+	struct ds_map_view view;
+	uint32_t buckets, found;
+	struct look l;
+	int ret;
+
+	look_at(&l, map, id);
+	/* As in look(). */
+	l.era = load_acquire(&l.page->era);
+	l.seq = load_acquire(&l.page->visible_seq);
+	buckets = load_acquire(&l.page->buckets);
+	if (rare(!buckets))
+		return -EINPROGRESS;
+	bucket = bucket_of(&l, id->hash, buckets);
+	found = bucket_tagged(bucket, id->hash);
+	if (rare(!found))
+		return -EINPROGRESS;
+	if (rare(!version_load(&l, load_acquire(&bucket->ref[__builtin_ctz(found)]), &view)))
+		return -EINPROGRESS;
+	if (rare(!version_is(&view, id) || view.seq > l.seq ||
+		 view.flags & DOCSTORE_VERSION_TOMBSTONE))
+		return -EINPROGRESS;
+	ret = fn(&view, arg);
+	return rare(!look_valid(&l)) ? -EAGAIN : ret;
+}
+
+static hot int map_read(struct ds_map *map, const struct ds_map_id *id, ds_map_fn *fn, void *arg)
+{
+	int ret = READ_AT_ONCE ? read_at_once(map, id, fn, arg) : -EINPROGRESS;
+
+	if (rare(ret == -EINPROGRESS || ret == -EAGAIN))
+		ret = read_at_length(map, id, fn, arg, ret == -EAGAIN);
+	return ret;
 }
 
 /*
@@ -358,15 +395,14 @@ static hot int map_read(struct ds_map *map, const struct ds_map_id *id, struct d
  */
 int ds_map_read(struct ds_map *map, const struct ds_map_id *id, ds_map_fn *fn, void *arg)
 {
-	struct ds_map_view view;
-
-	return map_read(map, id, &view, fn, arg);
+	return map_read(map, id, fn, arg);
 }
 
 /* Where a document is to be copied. */
 struct copy {
 	void *buffer;
 	size_t room;
+	struct ds_map_view *view;
 };
 
 /*
@@ -379,6 +415,13 @@ static hot int copy_out(const struct ds_map_view *view, void *arg)
 	const uint32_t none = 0;
 	struct copy *copy = arg;
 
+	/* Not as a whole: what is loaded at once should not have been stored in pieces. */
+	copy->view->seq = view->seq;
+	copy->view->size = view->size;
+	copy->view->type = view->type;
+	copy->view->nprops = view->nprops;
+	copy->view->id_len = view->id_len;
+	copy->view->flags = view->flags;
 	if (copy->room < AT_ONCE || rare(view->units < UNITS(AT_ONCE))) {
 		if (view->size > copy->room)
 			return -ENOBUFS;
@@ -403,7 +446,7 @@ static hot int copy_out(const struct ds_map_view *view, void *arg)
  * @id: the document
  * @buffer: where to
  * @room: bytes there
- * @view: what its header says
+ * @view: what its header says; @at, @units and @prev are not set
  *
  * Return: 0, -ENOBUFS, -ENOENT, or -EAGAIN: ask the kernel. @view is good for the
  * first two. What was copied is what the kernel has published, and has this id.
@@ -411,9 +454,9 @@ static hot int copy_out(const struct ds_map_view *view, void *arg)
 int ds_map_copy(struct ds_map *map, const struct ds_map_id *id, void *buffer, size_t room,
 		struct ds_map_view *view)
 {
-	struct copy copy = { buffer, room };
+	struct copy copy = { buffer, room, view };
 
-	return map_read(map, id, view, copy_out, &copy);
+	return map_read(map, id, copy_out, &copy);
 }
 
 /*
