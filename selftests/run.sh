@@ -25,12 +25,12 @@ uptime_ms() {
 
 [ $# != 0 ] || set -- abi_test control_test permission_test document_test \
 	condition_test submit_test size_test read_test scan_test intern_test \
-	map_test limit_test signal_test kill_test stress_test map_stress_test fault_test \
-	fault_load_test \
+	map_test limit_test lend_test uring_test signal_test kill_test stress_test \
+	map_stress_test fault_test fault_load_test \
 	abi_test_32 control_test_32 permission_test_32 document_test_32 \
 	condition_test_32 \
 	submit_test_32 size_test_32 read_test_32 scan_test_32 intern_test_32 map_test_32 \
-	fault_test_32 \
+	fault_test_32 uring_test_32 \
 	module_test.sh module_fault_test
 
 for test; do
