@@ -24,6 +24,9 @@
  */
 #define DS_REQUEST_TRIES	4
 
+/* How often a submitter that has other work to do looks for signals. */
+#define DS_REQUEST_SLICE	((unsigned long)msecs_to_jiffies(100))
+
 static unsigned int submit_poll_us = 10;
 module_param(submit_poll_us, uint, 0644);
 MODULE_PARM_DESC(submit_poll_us,
@@ -411,6 +414,31 @@ static bool ds_request_poll(struct ds_request *request)
 }
 
 /*
+ * Sleep until all parts are finished, a signal comes, or time is up. Not every wake-up
+ * is a signal: others have work for the task, as io_uring does for each completion.
+ * That can wait; a signal is looked for from time to time.
+ */
+static long ds_request_sleep(struct ds_request *request, unsigned long timeout)
+{
+	struct completion *done = &request->done;
+
+	/* One of io_uring is canceled in other ways. */
+	if (request->async)
+		return wait_for_completion_timeout(done, timeout);
+	for (;;) {
+		unsigned long slice = min(timeout, DS_REQUEST_SLICE);
+		long left = wait_for_completion_interruptible_timeout(done, timeout);
+
+		if (left != -ERESTARTSYS || task_sigpending(current))
+			return left;
+		left = wait_for_completion_killable_timeout(done, slice);
+		if (left || slice == timeout)
+			return left;
+		timeout -= timeout == MAX_SCHEDULE_TIMEOUT ? 0 : slice;
+	}
+}
+
+/*
  * Wait for all parts. A signal or the timeout takes back those that no owner has
  * begun with; the others are finished, which takes no longer than their commit.
  */
@@ -423,11 +451,7 @@ static int ds_request_wait(struct ds_request *request, unsigned long timeout)
 		return 0;
 	}
 	this_cpu_inc(request->store->stats->slept);
-	/* io_uring signals its tasks all the time, and cancels in other ways. */
-	if (request->async)
-		left = wait_for_completion_timeout(&request->done, timeout);
-	else
-		left = wait_for_completion_interruptible_timeout(&request->done, timeout);
+	left = ds_request_sleep(request, timeout);
 	if (left > 0)
 		return 0;
 	ds_request_cancel(request, 0);
