@@ -9,6 +9,7 @@
 
 #include "fuzz.h"
 #include "model.h"
+#include "../uring.h"
 
 /*
  * Names of stores begin with the run's id, so that its stores can be told from
@@ -237,6 +238,21 @@ static void fz_fail_nth(__u32 nth)
 		fd = -1;
 }
 
+/*
+ * Only calls to stores have another way, and faults are for this thread: what a ring
+ * refuses, or has other threads do, would not be ours.
+ */
+static int fz_call_kernel(struct fz_run *run)
+{
+	int ret;
+
+	if (run->ring && run->fd->kind == FZ_FD_STORE && !run->call->nth)
+		return ds_ring_ioctl(run->ring, run->ring_flags, run->fd->fd, run->op->command,
+				     (void *)(unsigned long)run->address);
+	ret = syscall(SYS_ioctl, run->fd->fd, run->op->command, (unsigned long)run->address);
+	return ret < 0 ? -errno : ret;
+}
+
 static void fz_run_ioctl(struct fz_run *run, const struct fz_program *p)
 {
 	int ret;
@@ -248,9 +264,7 @@ static void fz_run_ioctl(struct fz_run *run, const struct fz_program *p)
 	fz_check_before(run);
 	if (run->call->nth)
 		fz_fail_nth(run->call->nth);
-	ret = syscall(SYS_ioctl, run->fd->fd, run->op->command, (unsigned long)run->address);
-	if (ret < 0)
-		ret = -errno;
+	ret = fz_call_kernel(run);
 	if (run->call->nth)
 		fz_fail_nth(0);
 	run->calls++;

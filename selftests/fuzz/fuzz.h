@@ -310,6 +310,7 @@ enum fz_fd_kind {
 };
 
 struct fz_store;
+struct ds_ring;
 
 struct fz_fd {
 	int fd;
@@ -333,6 +334,8 @@ struct fz_fd {
  * @torn: others change the memory of calls
  * @alias: a call's room is its argument
  * @signals: signals may come
+ * @ring: calls to stores go by io_uring, or NULL
+ * @ring_flags: what is said of each of them
  * @call: the call that runs
  * @op: its operation
  * @arg: its argument in memory, or NULL where it is not ours
@@ -358,6 +361,8 @@ struct fz_run {
 	bool torn;
 	bool alias;
 	bool signals;
+	struct ds_ring *ring;
+	__u8 ring_flags;
 	unsigned int programs;
 	const struct fz_program *program;
 	unsigned int at;
@@ -423,6 +428,7 @@ unsigned int fz_run_fork(struct fz_run *run, const struct fz_program *p, unsigne
 unsigned int fz_run_kill(struct fz_run *run, const struct fz_program *p, unsigned int call);
 unsigned int fz_run_threads(struct fz_run *run, const struct fz_program *p, unsigned int call);
 unsigned int fz_run_signals(struct fz_run *run, const struct fz_program *p, unsigned int call);
+unsigned int fz_run_uring(struct fz_run *run, const struct fz_program *p, unsigned int call);
 unsigned int fz_run_flip(struct fz_run *run, const struct fz_program *p, unsigned int call);
 unsigned int fz_run_zap(struct fz_run *run, const struct fz_program *p, unsigned int call);
 /* exec.c: other system calls */

@@ -9,6 +9,7 @@
 #include <sys/time.h>
 
 #include "fuzz.h"
+#include "../uring.h"
 
 /* What is repeated has had enough of it after a second. */
 #define FZ_ENOUGH	(ds_now() + DS_SECOND)
@@ -156,6 +157,41 @@ unsigned int fz_run_threads(struct fz_run *run, const struct fz_program *p, unsi
 static void fz_nothing(int signal)
 {
 	(void)signal;
+}
+
+/*
+ * The next calls are made by io_uring, one at a time, and what comes of them is the
+ * same. Rings stay open from one program to the next; where there are none, or not
+ * this kind, the calls are made as always.
+ */
+unsigned int fz_run_uring(struct fz_run *run, const struct fz_program *p, unsigned int call)
+{
+	static const struct {
+		__u32 setup;
+		__u8 flags;
+	} kinds[] = {
+		{ 0, 0 },
+		{ 0, IOSQE_ASYNC },
+		{ IORING_SETUP_COOP_TASKRUN, 0 },
+		{ IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN, 0 },
+		{ IORING_SETUP_SQE128 | IORING_SETUP_CQE32, 0 },
+	};
+	static __thread struct ds_ring rings[ARRAY_SIZE(kinds)];
+	static __thread pid_t owner;
+	unsigned int n = fz_group_calls(p, call), how = fz_arg(p, call, 1) % ARRAY_SIZE(kinds);
+	struct ds_ring *ring = &rings[how];
+
+	/* A child's rings are not its parent's. */
+	if (owner != getpid())
+		memset(rings, 0, sizeof(rings));
+	owner = getpid();
+	if (!ring->rings && ds_ring_open(ring, 4, kinds[how].setup))
+		return 0;
+	run->ring = ring;
+	run->ring_flags = kinds[how].flags;
+	fz_run_calls(run, p, call + 1, call + 1 + n);
+	run->ring = NULL;
+	return n;
 }
 
 /* The next calls are made while a timer sends signals. */

@@ -261,6 +261,7 @@ NUMBERS(threads, A("calls", .picks = PICKS(1, 2, 3)), A("threads", .picks = PICK
 	A("times", .picks = PICKS(1, 5, 20)));
 NUMBERS(signals, A("calls", .picks = PICKS(1, 2)), A("us", .picks = PICKS(50, 200, 1000)),
 	A("times", .picks = PICKS(1, 5, 20)));
+NUMBERS(uring, A("calls", .picks = PICKS(1, 2, 3)), A("how", .picks = PICKS(0, 1, 2, 3, 4)));
 NUMBERS(flip, A("calls", .picks = PICKS(1)), A("offset", .picks = PICKS(0, 3, 8, 16, 40)),
 	A("element", .picks = PICKS(0, 1)),
 	A("bits", .picks = PICKS(1, 0x80, 0xff, 0xffff, 0xfffff, 0x80000000)),
@@ -337,6 +338,7 @@ const struct fz_op fz_ops[] = {
 	OTHER("signals", signals, signals, FZ_GROUP, 1),
 	OTHER("flip", flip, flip, FZ_GROUP, 2),
 	OTHER("zap", zap, zap, FZ_GROUP, 1),
+	OTHER("uring", uring, uring, FZ_GROUP, 3),
 };
 const unsigned int fz_nops = ARRAY_SIZE(fz_ops);
 
