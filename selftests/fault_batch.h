@@ -6,10 +6,35 @@
 #define DOCSTORE_FAULT_BATCH_H
 
 #include "fault_calls.h"
+#include "uring.h"
 
 static int submit(struct fault *f)
 {
 	return ds_submit(f->target->fd, f->flags, f->ops, f->count, NULL);
+}
+
+/*
+ * By io_uring, whose own memory is refused as well: what does not come as far as to
+ * us has not been done for want of it.
+ */
+static struct ds_ring fault_ring = { .fd = -1 };
+
+static int submit_uring(struct fault *f)
+{
+	struct docstore_submit s = {
+		.size = sizeof(s),
+		.flags = f->flags,
+		.ops = ds_ptr(f->ops),
+		.op_size = sizeof(f->ops[0]),
+		.count = f->count,
+	};
+	__u32 i;
+	int ret;
+
+	for (i = 0; i < f->count; i++)
+		f->ops[i].result = (__s32)DS_POISON32;
+	ret = ds_ring_ioctl(&fault_ring, 0, f->target->fd, DOCSTORE_SUBMIT, &s);
+	return ret < DS_CALL(0) + 1 ? -ENOMEM : ret;
 }
 
 /* Results are what they are without a fault, or there was no memory. */
@@ -271,6 +296,16 @@ static int settle_full(struct fault *f, int ret)
 
 	return err ?: model_settle(f->target, 0, f->ops, f->count, ret, true) ?:
 	       extra_end(f);
+}
+
+static int prepare_uring(struct fault *f)
+{
+	return ds_ring_open(&fault_ring, 4, 0) ?: prepare_all_kinds(f);
+}
+
+static int settle_uring(struct fault *f, int ret)
+{
+	return ds_ring_close(&fault_ring) ?: submit_settle(f, ret);
 }
 
 /* Elements that are longer than the kernel knows go in and out one by one. */

@@ -103,6 +103,8 @@ BATCH(submit_large_again, prepare_large_again, settle_extra, true);
 BATCH(submit_large_atomic, prepare_large_atomic, settle_extra, true);
 BATCH(submit_limit, prepare_limit, settle_limit, true);
 BATCH(submit_full, prepare_full, settle_full, true);
+CALL(submit_uring, .prepare = prepare_uring, .run = submit_uring,
+     .settle = settle_uring, .errors = { ENOMEM, EFAULT });
 CALL(submit_long, .prepare = prepare_all_kinds, .run = submit_long,
      .settle = submit_settle, .errors = { ENOMEM, EFAULT });
 
