@@ -143,6 +143,9 @@ static int begin(struct fault *f)
 	ret = ds_store_begin(&f->store, "fault", PARTITIONS, 64 * MIB);
 	if (ret)
 		return ret;
+	f->head = mmap(NULL, 4096, PROT_READ, MAP_SHARED, f->store.fd, 0);
+	if (f->head == MAP_FAILED)
+		return -errno;
 	for (i = 0; i < PROPS; i++) {
 		char name[2] = { 'a' + i };
 
@@ -168,6 +171,7 @@ static int begin(struct fault *f)
 	if (ret)
 		return ret;
 	f->bytes = info.bytes;
+	f->names_pages = names_pages(f);
 	f->names = info.names;
 	f->stores = all.stores;
 	f->references = references();
@@ -192,6 +196,7 @@ FIXTURE_TEARDOWN(call)
 	if (!wanted(variant))
 		return;
 	fault_end(&self->f.inject);
+	munmap((void *)self->f.head, 4096);
 	EXPECT_EQ(0, ds_store_end(&self->f.store));
 	/* A store that somebody still holds has documents, and these hold it. */
 	EXPECT_EQ(0, check_references(self->f.references_before));
