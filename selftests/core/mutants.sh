@@ -123,7 +123,7 @@ mutant reserve-ignored arena.c \
 	's/arena->free_pages < pages + DS_ARENA_RESERVE/arena->free_pages < pages/' \
 	plain "arena partition"
 mutant reserve-eaten arena.c \
-	's/if (!urgent && arena->free_pages < DS_ARENA_RESERVE && .*/if (0)/' \
+	's/if (!urgent && arena->free_pages < DS_ARENA_RESERVE && .*/if (0) {/' \
 	plain partition
 mutant idle-flutter arena.c \
 	'/^static void ds_arena_give_span/,/^}/s/if (!arena->idle_chunks)/if (0)/' \
