@@ -11,6 +11,7 @@
 
 #include "fault_inject.h"
 #include "fault_model.h"
+#include "sysfs.h"
 
 #define PARTITIONS	3
 #define EXISTING	24		/* of MODEL_DOCS, at the beginning */
@@ -59,31 +60,11 @@ struct fault {
 
 /* Cleaning up, and looking what is there; no faults are injected then. ------ */
 
-static int references(void)
-{
-	FILE *file = fopen("/sys/module/docstore/refcnt", "r");
-	int n = -1;
-
-	if (file) {
-		if (fscanf(file, "%d", &n) != 1)
-			n = -1;
-		fclose(file);
-	}
-	return n;
-}
-
-/* Workers let go of a store a little later. */
 static int check_references(int expected)
 {
-	int tries;
+	int n = references_become(expected, 10);
 
-	for (tries = 1000; references() != expected; tries--) {
-		if (!tries)
-			return ds_broken("%d references to the module, not %d",
-					 references(), expected);
-		usleep(10000);
-	}
-	return 0;
+	return n == expected ? 0 : ds_broken("%d references to the module, not %d", n, expected);
 }
 
 /* Names are mapped, in pages that are counted as they are needed. */

@@ -3,14 +3,13 @@
  * Clients that are killed at any point of what they do leave nothing behind: no
  * half-made document, no lock, no memory, no reference to the module.
  */
-#include "docstore_test.h"
+#include "sysfs.h"
 
 #include "docstore_harness.h"
 
 #define SLOTS		6		/* clients that live at one time */
 #define DOCS		10		/* of each */
 #define PROPS		4
-#define REFCNT		"/sys/module/docstore/refcnt"
 
 /* What the clients of a slot have had acknowledged, or were about to do. */
 struct slot {
@@ -29,26 +28,12 @@ FIXTURE(kill) {
 	int refcnt;
 };
 
-/* References to the module, or -1 where it is built into the kernel. */
-static int module_references(void)
-{
-	FILE *f = fopen(REFCNT, "re");
-	int n = -1;
-
-	if (f) {
-		if (fscanf(f, "%d", &n) != 1)
-			n = -1;
-		fclose(f);
-	}
-	return n;
-}
-
 static int begin(FIXTURE_DATA(kill) *self)
 {
 	char name[8];
 	int i, ret;
 
-	self->refcnt = module_references();
+	self->refcnt = references();
 	ret = ds_store_begin(&self->store, "kill", 3, 64 << 20);
 	if (ret)
 		return ret;
@@ -326,7 +311,7 @@ TEST_F_TIMEOUT(kill, nothing_stays, DS_TIMEOUT)
 	struct ds_random random = { .state = self->seed };
 	char name[DOCSTORE_STORE_NAME_SIZE];
 	unsigned int i, slot;
-	int control, refcnt = 0;
+	int control;
 	pid_t pids[SLOTS];
 
 	if (self->refcnt < 0)
@@ -348,14 +333,7 @@ TEST_F_TIMEOUT(kill, nothing_stays, DS_TIMEOUT)
 	snprintf(name, sizeof(name), "%.50s.%u", self->store.name, SLOTS - 1);
 	ds_remove(self->store.control, name);
 	EXPECT_EQ(0, ds_store_end(&self->store));
-	/* What is under way may take its time. */
-	for (i = 0; i < 100; i++) {
-		refcnt = module_references();
-		if (!refcnt)
-			break;
-		usleep(100000);
-	}
-	EXPECT_EQ(0, refcnt);
+	EXPECT_EQ(0, references_become(0, 10));
 	/* The fixture wants to remove something. */
 	control = ds_control();
 	ASSERT_LE(0, control);

@@ -5,6 +5,7 @@
  */
 #define _FILE_OFFSET_BITS 64
 #include "map_reader.h"
+#include "sysfs.h"
 
 #include <sys/personality.h>
 #include <sys/ptrace.h>
@@ -17,8 +18,7 @@
 #define PAGE		((size_t)sysconf(_SC_PAGESIZE))
 #define NAMES_BLOCK	4096
 #define SMALL		(16 << 20)	/* a store that a 32-bit program can map */
-#define PATIENCE	(30 * DS_SECOND)
-#define REFCNT		"/sys/module/docstore/refcnt"
+#define PATIENCE	30		/* seconds */
 
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ	22
@@ -125,7 +125,7 @@ static __u64 store_bytes(int fd)
 /* Until the store has given so much back. */
 static bool bytes_below(int fd, __u64 bytes)
 {
-	__u64 end = ds_now() + PATIENCE;
+	__u64 end = ds_now() + PATIENCE * DS_SECOND;
 
 	while (store_bytes(fd) >= bytes) {
 		if (ds_now() > end)
@@ -161,32 +161,6 @@ static unsigned int chunks_seen(const struct map *m)
 		chunks += i < DOCSTORE_MAP_CHUNK_SIZE;
 	}
 	return chunks;
-}
-
-static int module_references(void)
-{
-	FILE *f = fopen(REFCNT, "re");
-	int n = -1;
-
-	if (f) {
-		if (fscanf(f, "%d", &n) != 1)
-			n = -1;
-		fclose(f);
-	}
-	return n;
-}
-
-/* The kernel closes the files of who was killed when it finds the time. */
-static bool references_are(int n)
-{
-	__u64 end = ds_now() + PATIENCE;
-
-	while (module_references() != n) {
-		if (ds_now() > end)
-			return false;
-		usleep(10000);
-	}
-	return true;
 }
 
 /* The layout --------------------------------------------------------------- */
@@ -875,8 +849,8 @@ static int live_and_die(int round)
 
 TEST_F(mapping, memory_is_freed)
 {
-	int rounds = ds_scale(20), i, references = module_references();
-	__u64 end = ds_now() + PATIENCE;
+	int rounds = ds_scale(20), i, before = references();
+	__u64 end = ds_now() + PATIENCE * DS_SECOND;
 	long free;
 
 	for (i = 0; i < 5; i++)
@@ -890,18 +864,18 @@ TEST_F(mapping, memory_is_freed)
 	while (meminfo("MemFree:") < free - 24 * 1024 && ds_now() < end)
 		usleep(100000);
 	EXPECT_LE(free - 24 * 1024, meminfo("MemFree:"));
-	EXPECT_TRUE(references_are(references));
+	EXPECT_EQ(before, references_become(before, PATIENCE));
 }
 
 /* Kill who reads and maps, at any time. */
 TEST_F(mapping, kill)
 {
 	unsigned int i, kills = ds_scale(60);
-	int references;
+	int before;
 	pid_t pid;
 
 	ASSERT_EQ(10, put_many(self, "k", 10, 200000));
-	references = module_references();
+	before = references();
 	for (i = 0; i < kills; i++) {
 		pid = ds_fork();
 		ASSERT_LE(0, pid);
@@ -922,7 +896,7 @@ TEST_F(mapping, kill)
 		ASSERT_EQ(128 + SIGKILL, ds_wait(pid));
 	}
 	EXPECT_EQ(0, compare(self, &self->m, "k3"));
-	EXPECT_TRUE(references_are(references));
+	EXPECT_EQ(before, references_become(before, PATIENCE));
 }
 
 /* All of it, at any time --------------------------------------------------------- */

@@ -52,14 +52,19 @@ static inline int references(void)
 	return n;
 }
 
-/* What is under way may take its time; what is lost never comes. */
-static inline int references_become(int expected)
+/*
+ * Waits for as many @seconds as it may take until there are @expected references,
+ * and returns how many there are: workers let go of a store a little later, and
+ * the kernel closes the files of who was killed when it finds the time.
+ */
+static inline int references_become(int expected, unsigned int seconds)
 {
-	int i;
+	__u64 end = ds_now() + seconds * DS_SECOND;
+	int n;
 
-	for (i = 0; i < 3000 && references() != expected; i++)
+	while ((n = references()) != expected && ds_now() <= end)
 		usleep(10000);
-	return references();
+	return n;
 }
 
 #endif /* DOCSTORE_TEST_SYSFS_H */
