@@ -15,7 +15,7 @@
 
 #include <linux/docstore_map.h>
 
-/* A read that had to begin again so often gives up; see ds_map_get(). */
+/* A read that had to begin again so often gives up; see ds_map_read(). */
 #define DS_MAP_TRIES	8
 /* Documents that are looked for at once. */
 #define DS_MAP_GROUP	16
@@ -50,7 +50,7 @@ struct ds_map {
  * struct ds_map_id - a document that is looked for
  * @data: its id
  * @len: the id's length, 1 to DOCSTORE_MAX_ID
- * @hash: ds_map_hash() of it
+ * @hash: docstore_map_hash() of it
  */
 struct ds_map_id {
 	const void *data;
