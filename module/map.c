@@ -34,16 +34,10 @@
 
 static struct vfsmount *ds_maps_mount;
 
-static vm_fault_t ds_map_insert(struct vm_fault *vmf, unsigned long address, unsigned long pfn)
-{
-	return vmf_insert_pfn(vmf->vma, address, pfn);
-}
-
 static vm_fault_t ds_map_insert_page(struct vm_fault *vmf, const void *page)
 {
-	if (!page)
-		return ds_map_insert(vmf, vmf->address, page_to_pfn(ZERO_PAGE(0)));
-	return ds_map_insert(vmf, vmf->address, page_to_pfn(virt_to_page(page)));
+	return vmf_insert_pfn(vmf->vma, vmf->address,
+			      page_to_pfn(page ? virt_to_page(page) : ZERO_PAGE(0)));
 }
 
 static unsigned long ds_chunk_pfn(const struct ds_chunk *chunk, u32 page)
@@ -85,15 +79,19 @@ static vm_fault_t ds_map_insert_around(struct vm_fault *vmf, const struct ds_chu
 	u32 begin = ALIGN_DOWN(page, DS_MAP_AROUND), i;
 	vm_fault_t ret;
 
-	ret = ds_map_insert(vmf, vmf->address, ds_chunk_pfn(chunk, page));
-	for (i = begin; ret == VM_FAULT_NOPAGE && i < min(begin + DS_MAP_AROUND, pages); i++) {
+	ret = vmf_insert_pfn(vma, vmf->address, ds_chunk_pfn(chunk, page));
+	if (ret != VM_FAULT_NOPAGE)
+		return ret;
+	for (i = begin; i < min(begin + DS_MAP_AROUND, pages); i++) {
 		unsigned long at = vmf->address + ((long)i - page) * PAGE_SIZE;
 
-		if (i != page && at >= vma->vm_start && at < vma->vm_end)
-			ret = ds_map_insert(vmf, at, ds_chunk_pfn(chunk, i));
+		if (i == page || at < vma->vm_start || at >= vma->vm_end)
+			continue;
+		/* The one that was asked for is there, whatever becomes of the others. */
+		if (vmf_insert_pfn(vma, at, ds_chunk_pfn(chunk, i)) != VM_FAULT_NOPAGE)
+			break;
 	}
-	/* The one that was asked for is there, whatever became of the others. */
-	return i > begin ? VM_FAULT_NOPAGE : ret;
+	return VM_FAULT_NOPAGE;
 }
 
 static vm_fault_t ds_map_fault_arena(struct vm_fault *vmf, struct ds_owned *owned, u64 offset)
