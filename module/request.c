@@ -64,19 +64,21 @@ static struct ds_request *ds_request_alloc(size_t bytes, bool async)
 
 	while (size < DS_REQUEST_SIZES && bytes > ds_request_bytes[size])
 		size++;
+	/* Who is charged for it gets no more than is needed. */
+	if (async && size == DS_REQUEST_MEDIUM)
+		size = DS_REQUEST_LARGE;
 	if (size < DS_REQUEST_SIZES && !async)
 		request = this_cpu_xchg(ds_request_spare[size], NULL);
 	if (!request && size == DS_REQUEST_SMALL)
 		request = kmem_cache_alloc(ds_request_cache, gfp);
-	else if (!request && size == DS_REQUEST_MEDIUM && !async)
+	else if (!request && size == DS_REQUEST_MEDIUM)
 		request = kvmalloc(ds_request_bytes[size], gfp);
 	else if (!request)
 		request = kvmalloc(bytes, GFP_KERNEL_ACCOUNT);
 	if (!request)
 		return NULL;
 	memset(request, 0, sizeof(*request));
-	/* Those of no size of ours are as long as they have to be. */
-	request->size = async && size == DS_REQUEST_MEDIUM ? DS_REQUEST_LARGE : size;
+	request->size = size;
 	request->async = async;
 	return request;
 }
