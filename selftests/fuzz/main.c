@@ -159,6 +159,7 @@ static int say_report(pid_t pid, const char *line)
 	fz_progress->stop = 1;
 	kill(pid, SIGKILL);
 	wait_for(pid, 10);
+	snprintf(fz_progress->finding, sizeof(fz_progress->finding), "%s", line);
 	if (!fz_log_last(&p))
 		fz_program_copy(&p, &fz_progress->program);
 	printf("# finding: %s\n# program, unless it was one before it (see the kernel's log):\n",
@@ -233,9 +234,14 @@ int main(int argc, char **argv)
 	if (!pid)
 		fz_work(replay, argv + optind, argc - optind);
 	status = watch(pid, begin);
-	printf("%sok 1 - %s %d-bit: %llu programs, %llu calls, %llu edges, %.1f s\n",
+	printf("%sok 1 - %s %d-bit: %llu programs, %llu calls, %llu edges, %.1f s",
 	       status ? "not " : "", replay ? "replay" : "fuzz", FZ_BITS,
 	       (unsigned long long)fz_progress->programs, (unsigned long long)fz_progress->calls,
 	       (unsigned long long)fz_progress->edges, seconds_since(begin));
+	/* Often this line is all that is left of a run. */
+	if (status)
+		printf("; --seed %llu: %s", (unsigned long long)fz_options.seed,
+		       fz_progress->finding);
+	printf("\n");
 	return status;
 }
