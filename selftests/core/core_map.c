@@ -24,3 +24,9 @@ __thread bool core_map_at_length;
 #define READ_AT_ONCE	(!core_map_at_length)
 
 #include "map.c"
+
+int core_map_copy(struct ds_map *map, const struct ds_map_id *id, void *buffer, size_t room,
+		  struct ds_map_view *view)
+{
+	return ds_map_copy(map, id, buffer, room, view);
+}

@@ -71,9 +71,17 @@ static void scene_begin(void)
 	CHECK(scene->v);
 }
 
+static int scene_get_by(enum mapped_way way)
+{
+	return mapped_get(&scene->map, way, ID, strlen(ID), scene->copy, sizeof(scene->copy));
+}
+
+/* By turns. */
 static int scene_get(void)
 {
-	return mapped_get(&scene->map, ID, strlen(ID), scene->copy, sizeof(scene->copy));
+	static unsigned int turn;
+
+	return scene_get_by(turn++ % MAPPED_WAYS);
 }
 
 static void scene_end(void)
@@ -95,17 +103,41 @@ static void good(void)
 	size = ((struct docstore_version *)scene->copy)->size;
 	CHECK_EQ(size, scene->v->size);
 	CHECK(!memcmp(scene->copy, scene->v, size));
-	CHECK_EQ(mapped_get(&scene->map, "nobody", 6, scene->copy, sizeof(scene->copy)), -ENOENT);
+	CHECK_EQ(mapped_get(&scene->map, MAPPED_LOOK, "nobody", 6, scene->copy, sizeof(scene->copy)), -ENOENT);
 	for (i = 0; i < DS_MAP_GROUP; i++) {
 		snprintf(many[i], sizeof(many[i]), i % 3 ? "other%u" : "nothing%u", i);
 		ids[i] = ds_map_id(&scene->map, many[i], strlen(many[i]));
 	}
 	ds_map_prefetch(&scene->map, ids, DS_MAP_GROUP);
 	ds_map_prefetch(&scene->map, ids, 0);
-	CHECK_EQ(mapped_get(&scene->map, ID, strlen(ID), scene->copy, size - 1), -ENOBUFS);
+	for (i = 0; i < MAPPED_WAYS; i++)
+		CHECK_EQ(mapped_get(&scene->map, i, ID, strlen(ID), scene->copy, size - 1),
+			 -ENOBUFS);
 	CHECK_EQ(scene->map.retries, 0);
 	CHECK_EQ(scene->map.refused, 0);
 	scene_end();
+}
+
+/* There are two ways to compute the same hash. */
+static void hashes(void)
+{
+	u8 bytes[DOCSTORE_MAX_ID + 8];
+	u64 key[2] = { 1, 2 }, seen = 0;
+	u32 round, len, i;
+
+	for (round = 0; round < 8; round++) {
+		for (i = 0; i < sizeof(bytes); i++)
+			bytes[i] = (u8)(i * 151 + round * 31);
+		key[0] *= 0x9e3779b97f4a7c15ULL;
+		key[1] *= 0xbf58476d1ce4e5b9ULL;
+		for (len = 1; len <= DOCSTORE_MAX_ID; len++) {
+			u64 hash = docstore_map_hash(key, bytes + round, len);
+
+			CHECK_EQ(ds_hash(key, bytes + round, len), hash);
+			seen |= hash;
+		}
+	}
+	CHECK_EQ(seen, ~0ULL);
 }
 
 /* A head that is not what we know is no mapping. */
@@ -289,17 +321,14 @@ static void era_once(void)
 		__atomic_fetch_add(&scene->s->map->era, by, __ATOMIC_RELEASE);
 }
 
-static void eras(void)
+static void eras_of(enum mapped_way way)
 {
 	u32 n;
 
-	scene_begin();
-	shim_jitter_rate = 1;
 	/* How many steps it takes when nothing happens. */
 	steps = 0;
 	when = ~0U;
-	shim_hook = era_once;
-	CHECK_EQ(scene_get(), 0);
+	CHECK_EQ(scene_get_by(way), 0);
 	n = steps;
 	CHECK(n > 8);
 	for (by = 1; by <= 2; by++) {
@@ -307,12 +336,21 @@ static void eras(void)
 
 		for (when = 0; when < n; when++) {
 			steps = 0;
-			CHECK_EQ(scene_get(), 0);
+			CHECK_EQ(scene_get_by(way), 0);
 			again += steps > n;
 		}
 		/* But before the first load of it, and behind the last one. */
 		CHECK(by == 1 ? !again : again >= n / 2 && again <= n);
 	}
+}
+
+static void eras(void)
+{
+	scene_begin();
+	shim_jitter_rate = 1;
+	shim_hook = era_once;
+	eras_of(MAPPED_LOOK);
+	eras_of(MAPPED_COPY);
 	shim_hook = NULL;
 	scene_end();
 }
@@ -323,9 +361,9 @@ static void moves(void)
 	scene_begin();
 	scene->s->map->moves++;
 	CHECK_EQ(scene_get(), 0);
-	CHECK_EQ(mapped_get(&scene->map, "nobody", 6, scene->copy, sizeof(scene->copy)), -EAGAIN);
+	CHECK_EQ(mapped_get(&scene->map, MAPPED_LOOK, "nobody", 6, scene->copy, sizeof(scene->copy)), -EAGAIN);
 	scene->s->map->moves++;
-	CHECK_EQ(mapped_get(&scene->map, "nobody", 6, scene->copy, sizeof(scene->copy)), -ENOENT);
+	CHECK_EQ(mapped_get(&scene->map, MAPPED_LOOK, "nobody", 6, scene->copy, sizeof(scene->copy)), -ENOENT);
 	scene_end();
 }
 
@@ -338,7 +376,7 @@ static void empty(void)
 	struct ds_map map;
 
 	mapped_open(&map, s);
-	CHECK_EQ(mapped_get(&map, "a", 1, copy, sizeof(copy)), -ENOENT);
+	CHECK_EQ(mapped_get(&map, MAPPED_LOOK, "a", 1, copy, sizeof(copy)), -ENOENT);
 	id = ds_map_id(&map, "a", 1);
 	ds_map_prefetch(&map, &id, 1);
 	store_destroy(s);
@@ -346,6 +384,7 @@ static void empty(void)
 
 const struct test map_tests[] = {
 	TEST(good),
+	TEST(hashes),
 	TEST(heads),
 	TEST(beyond),
 	TEST(circles),

@@ -30,8 +30,11 @@ void AnnotateIgnoreReadsEnd(const char *file, int line);
 #define map_reads_end()		do { } while (0)
 #endif
 
-/* This thread's reads go the long way: not only what is unusual. */
+/* This thread's looks go the long way: not only what is unusual. */
 extern __thread bool core_map_at_length;
+
+int core_map_copy(struct ds_map *map, const struct ds_map_id *id, void *buffer, size_t room,
+		  struct ds_map_view *view);
 
 static inline void mapped_open(struct ds_map *map, const struct store *s)
 {
@@ -60,15 +63,23 @@ static inline int mapped_copy(const struct ds_map_view *view, void *arg)
 	return 0;
 }
 
+/* The ways to read: by a look at the document, and by a copy of it. */
+enum mapped_way { MAPPED_LOOK, MAPPED_COPY, MAPPED_WAYS };
+
 /* One call: 0 with the document in @copy, -ENOBUFS, -ENOENT, or -EAGAIN. */
-static inline int mapped_get(struct ds_map *map, const void *id, u32 len, void *copy, size_t room)
+static inline int mapped_get(struct ds_map *map, enum mapped_way way, const void *id, u32 len,
+			     void *copy, size_t room)
 {
-	struct ds_map_id key = ds_map_id(map, id, len);
+	struct ds_map_id key = ds_map_id_to_read(map, id, len);
 	struct mapped_copy arg = { copy, room };
+	struct ds_map_view view;
 	int ret;
 
 	map_reads_begin();
-	ret = ds_map_read(map, &key, mapped_copy, &arg);
+	if (way == MAPPED_LOOK)
+		ret = ds_map_read(map, &key, mapped_copy, &arg);
+	else
+		ret = core_map_copy(map, &key, copy, room, &view);
 	map_reads_end();
 	return ret;
 }

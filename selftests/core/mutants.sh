@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Do the tests notice a broken engine, or a broken reader of the mapping? Each mutant
-# is module/core, or tools/lib/map.c, with one fault; the tests named beside it must
+# is module/core, or what reads in tools/lib, with one fault; the tests named beside it must
 # fail.
 #
 #	./mutants.sh [name]...
@@ -152,41 +152,59 @@ mutant spares-never-dropped arena.c \
 	plain "arena"
 
 # The library's reader of the mapping.
-mutant map-era-unchecked lib/map.c \
+mutant map-era-unchecked lib/map_look.h \
 	'/^static hot bool look_valid/,/^}/s/return load.*/return true;/' \
 	plain "map step thread.mapped_readers"
-mutant map-era-too-strict lib/map.c \
+mutant map-era-too-strict lib/map_look.h \
 	'/^static hot bool look_valid/,/^}/s/<= 1;/< 1;/' \
 	plain "map"
-mutant map-era-too-lax lib/map.c \
+mutant map-era-too-lax lib/map_look.h \
 	'/^static hot bool look_valid/,/^}/s/<= 1;/<= 2;/' \
 	plain "map step thread.mapped_readers"
 mutant map-moves-unchecked lib/map.c \
-	'/^static hot int look(/,/^}/s/return moves & 1 ||.*/return -ENOENT;/' \
+	'/^static int look(/,/^}/s/return moves & 1 ||.*/return -ENOENT;/' \
 	plain "map step thread.mapped_readers"
 mutant map-moves-odd lib/map.c \
-	'/^static hot int look(/,/^}/s/return moves & 1 ||/return/' \
+	'/^static int look(/,/^}/s/return moves & 1 ||/return/' \
 	plain "map"
 mutant map-moves-same lib/map.c \
-	'/^static hot int look(/,/^}/s/moves & 1 || load.*moves ?/moves \& 1 ?/' \
+	'/^static int look(/,/^}/s/moves & 1 || load.*moves ?/moves \& 1 ?/' \
 	plain "step"
 mutant map-limit-unchecked lib/map.c \
-	'/^static hot uint32_t units_of(/,/^}/s/return rare(ref > .*/return l->limit - ref;/' \
+	'/^static uint32_t units_of(/,/^}/s/return ref > .*/return l->limit - ref;/' \
+	plain "map"
+mutant map-limit-unchecked-at-once lib/map_look.h \
+	's/if (rare((uint64_t)ref + UNITS(AT_ONCE) > limit))/if (0)/' \
 	plain "map"
 mutant map-size-unchecked lib/map.c \
 	's/view->size <= (uint64_t)units << DOCSTORE_MAP_UNIT_SHIFT/units/' \
 	plain "map"
-mutant map-id-unchecked lib/map.c \
+mutant map-size-unchecked-at-once lib/map_look.h \
+	's/if (rare(view->size > AT_ONCE && (uint64_t)ref.*/if (0)/' \
+	plain "map"
+mutant map-id-unchecked lib/map_look.h \
 	's/ && at + id->len <= view->size &&/ \&\&/' \
 	plain "map"
+mutant map-fifth-slot lib/map_look.h \
+	's/_mm_castsi128_ps(last)) & 8;/_mm_castsi128_ps(last)) \& 4;/' \
+	plain "map step"
 mutant map-visible-ignored lib/map.c \
-	's/while (rare(view->seq > l->seq))/while (0)/' \
+	's/while (view->seq > l->seq)/while (0)/' \
+	plain "step thread.mapped_readers"
+mutant map-visible-ignored-at-once lib/map_look.h \
+	's/ || view->seq > l->seq ||/ ||/' \
 	plain "step thread.mapped_readers"
 mutant map-tombstone-ignored lib/map.c \
 	's/return view->flags & DOCSTORE_VERSION_TOMBSTONE ? -ENOENT : 0;/return 0;/' \
 	plain "step thread.mapped_readers"
+mutant map-tombstone-ignored-at-once lib/map_look.h \
+	's/view->flags & DOCSTORE_VERSION_TOMBSTONE))/0))/' \
+	plain "step thread.mapped_readers"
 mutant map-circle lib/map.c \
-	'/^static hot bool look_step/,/^}/s/return .*/return true;/' \
+	'/^static bool look_step/,/^}/s/return .*/return true;/' \
+	plain "map"
+mutant hash-tail lib/hash.h \
+	's/_mm_cvtsi64_si128((long long)last)/_mm_cvtsi32_si128((int)last)/' \
 	plain "map"
 
 make -s all || exit 1
@@ -199,7 +217,7 @@ for m in "${mutants[@]}"; do
 	rm -rf "${work:?}/core" "${work:?}/${build:?}"
 	mkdir -p "$work/core" "$work/lib"
 	cp ../../module/core/*.[ch] "$work/core/"
-	cp ../../tools/lib/map.[ch] "$work/lib/"
+	cp ../../tools/lib/map.c ../../tools/lib/{map,map_look,hash}.h "$work/lib/"
 	case $file in
 	lib/*)	copy=$work/$file from=../../tools/$file ;;
 	*)	copy=$work/core/$file from=../../module/core/$file ;;

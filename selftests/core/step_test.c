@@ -123,6 +123,8 @@ static void scan(void)
 	}
 }
 
+static enum mapped_way mapped_way;
+
 /* The library's reader, in the mapping. */
 static void mapped(void)
 {
@@ -132,7 +134,8 @@ static void mapped(void)
 	int ret;
 
 	mapped_open(&map, stage->s);
-	ret = mapped_get(&map, stage->target, strlen(stage->target), copy, sizeof(copy));
+	ret = mapped_get(&map, mapped_way, stage->target, strlen(stage->target), copy,
+			 sizeof(copy));
 	if (ret) {
 		CHECK_EQ(ret, -ENOENT);
 		return;
@@ -377,17 +380,19 @@ static void (*const acts_for_mapped[])(struct store *s) = {
 
 static void sweep(void (*op)(void), void (*const *acts)(struct store *), u64 every)
 {
+	static u32 sweeps;
 	u64 rounds = 0;
 	u32 i, n;
 
 	/* What rate does not matter: the reader's hook is called each time. */
 	shim_jitter_rate = 1U << 30;
 	for (i = 0; acts[i]; i++) {
-		/* Documents in different places, and a bit in each place. */
-		for (n = 0; round_at(op, acts[i], (n * 7 + i) % DOCUMENTS, n); n += every)
+		/* Documents in different places, of which some move; others the next time. */
+		for (n = 0; round_at(op, acts[i], (n * 7 + i + sweeps * 13) % DOCUMENTS, n); n += every)
 			rounds++;
 		CHECK(n >= 8);
 	}
+	sweeps++;
 	test_note("%llu rounds", (unsigned long long)rounds);
 }
 
@@ -404,10 +409,16 @@ static void mapped_looks(void)
 	u32 i;
 
 	for (i = 0; i < test_param("STEP_ROUNDS", 4); i++) {
-		core_map_at_length = i & 1;
+		mapped_way = MAPPED_COPY;
 		sweep(mapped, acts_for_mapped, 1);
+		mapped_way = MAPPED_LOOK;
+		sweep(mapped, acts_for_mapped, 1);
+		/* Where slots that move are of consequence. */
+		core_map_at_length = true;
+		sweep(mapped, acts_for_mapped, 1);
+		sweep(mapped, acts_for_mapped, 1);
+		core_map_at_length = false;
 	}
-	core_map_at_length = false;
 }
 
 static void scans(void)

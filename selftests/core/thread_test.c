@@ -454,7 +454,8 @@ static void mapped_read(struct reader *r, struct ds_map *map, u64 *copy, u32 whi
 	u32 len = id_make(id, which), tries = 0;
 	int ret;
 
-	while ((ret = mapped_get(map, id, len, copy, DOCSTORE_MAX_DOCUMENT)) == -EAGAIN) {
+	while ((ret = mapped_get(map, which % MAPPED_WAYS, id, len, copy,
+				 DOCSTORE_MAX_DOCUMENT)) == -EAGAIN) {
 		CHECK(tries++ < 100000);
 		sched_yield();
 	}

@@ -6,7 +6,7 @@
 
 # shellcheck disable=SC2034 # used by those who source this
 
-CONTROLS=none,getppid,memory,memory-huge
+CONTROLS=none,getppid,hash,memory,memory-huge
 ENGINE=native,native-huge,native-rwlock-record,native-rwlock-batch
 MODULE=docstore,docstore-ioctl
 LOCAL=mutex,mutex-huge,lfht,lfht-huge,lmdb,lmdb-txn,lmdb-nowritemap,bpf

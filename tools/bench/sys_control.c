@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What to compare systems with: the cheapest system call, and loads from random
- * places of memory, each of which has to wait for the one before it. A get is
- * one of these.
+ * What to compare systems with: the cheapest system call, loads from random places
+ * of memory, each of which has to wait for the one before it, and the hash of an id,
+ * likewise. A get is one of these.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "hash.h"
 #include "random.h"
 
 #define LINE		64
@@ -33,6 +34,7 @@ struct control {
 struct control_session {
 	const struct line *lines;
 	uint64_t at;
+	uint64_t nothing;	/* 0, which the compiler does not know */
 };
 
 static int control_open(struct bench_setup *setup, void **store)
@@ -136,6 +138,18 @@ static int memory_get(void *session, const struct bench_access *access,
 	return 0;
 }
 
+static int hash_get(void *session, const struct bench_access *access,
+		    struct bench_buffer buffer, struct bench_value *value)
+{
+	static const __u64 key[2] = { 1, 2 };
+	struct control_session *s = session;
+
+	(void)buffer;
+	(void)value;
+	s->at = ds_hash(key, access->id + (s->at & s->nothing), access->id_len);
+	return 0;
+}
+
 static const struct bench_system getppid_system = {
 	.name = "getppid",
 	.description = "measure: a system call that does nothing",
@@ -173,3 +187,15 @@ static const struct bench_system memory_huge_system = {
 	.close = control_close,
 };
 BENCH_SYSTEM(memory_huge_system)
+
+static const struct bench_system hash_system = {
+	.name = "hash",
+	.description = "measure: our hash of an id, each after the one before it",
+	.flags = BENCH_PROCESSES | BENCH_CONTROL,
+	.open = control_open,
+	.session_open = control_session,
+	.session_close = control_session_close,
+	.get = hash_get,
+	.close = control_close,
+};
+BENCH_SYSTEM(hash_system)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "internal.h"
+#include "map_look.h"
 #include "native.h"
 #include "value.h"
 
@@ -98,34 +99,16 @@ static void native_session_close(void *session)
 	free(s);
 }
 
-static void lock(struct session *s, enum variant variant, bool write)
-{
-	if (s->store->variant != variant)
-		return;
-	if (write)
-		pthread_rwlock_wrlock(s->store->lock);
-	else
-		pthread_rwlock_rdlock(s->store->lock);
-}
-
-static void unlock(struct session *s, enum variant variant)
-{
-	if (s->store->variant == variant)
-		pthread_rwlock_unlock(s->store->lock);
-}
-
 /* As ds_get() does it. */
-static int read_one(struct session *s, const struct ds_map_id *id, struct bench_buffer buffer,
-		    struct bench_value *value, size_t *used)
+static hot int read_one(struct session *s, const struct ds_map_id *id, struct bench_buffer buffer,
+			struct bench_value *value, size_t *used)
 {
 	struct ds_map_view view;
 	struct ds_value found;
 	struct ds_doc doc;
 	int ret;
 
-	lock(s, LOCK_RECORD, false);
 	ret = ds_map_copy(&s->map, id, buffer.data, buffer.len, &view);
-	unlock(s, LOCK_RECORD);
 	if (ret)
 		return ret;
 	ds_map_open(&view, buffer.data, &doc);
@@ -137,30 +120,25 @@ static int read_one(struct session *s, const struct ds_map_id *id, struct bench_
 	return 0;
 }
 
-static int native_get(void *session, const struct bench_access *access,
+static look_flat int plain_get(void *session, const struct bench_access *access,
 		      struct bench_buffer buffer, struct bench_value *value)
 {
 	struct session *s = session;
-	struct ds_map_id id = ds_map_id(&s->map, access->id, access->id_len);
+	struct ds_map_id id = ds_map_id_to_read(&s->map, access->id, access->id_len);
 	size_t used;
-	int ret;
 
-	lock(s, LOCK_BATCH, false);
-	ret = read_one(s, &id, buffer, value, &used);
-	unlock(s, LOCK_BATCH);
-	return ret;
+	return read_one(s, &id, buffer, value, &used);
 }
 
-/* As ds_read_many() does it. */
-static int native_get_many(void *session, const struct bench_access *accesses, size_t n,
-			   struct bench_buffer buffer, struct bench_value *values)
+/* As ds_read_many() does it; where there is a lock, each is read under it. */
+static hot int read_many(struct session *s, const struct bench_access *accesses, size_t n,
+			 struct bench_buffer buffer, struct bench_value *values,
+			 pthread_rwlock_t *lock)
 {
 	struct ds_map_id ids[DS_MAP_GROUP];
-	struct session *s = session;
-	size_t i, used;
+	size_t i, used = 0;
 	int ret = 0;
 
-	lock(s, LOCK_BATCH, false);
 	for (i = 0; i < n && !ret; i++) {
 		size_t k = i % DS_MAP_GROUP, j;
 
@@ -170,13 +148,22 @@ static int native_get_many(void *session, const struct bench_access *accesses, s
 						   accesses[i + j].id_len);
 			ds_map_prefetch(&s->map, ids, (unsigned int)j);
 		}
+		if (lock)
+			pthread_rwlock_rdlock(lock);
 		ret = read_one(s, &ids[k], buffer, &values[i], &used);
+		if (lock)
+			pthread_rwlock_unlock(lock);
 		used = (used + 7) & ~(size_t)7;
 		buffer.data = (char *)buffer.data + used;
 		buffer.len -= used;
 	}
-	unlock(s, LOCK_BATCH);
 	return ret;
+}
+
+static int plain_get_many(void *session, const struct bench_access *accesses, size_t n,
+			   struct bench_buffer buffer, struct bench_value *values)
+{
+	return read_many(session, accesses, n, buffer, values, NULL);
 }
 
 static void note(struct session *s, const struct bench_access *access, const void *value)
@@ -207,21 +194,64 @@ static int commit(struct session *s)
 	return failed ? -ENOMEM : 0;
 }
 
-static int native_put_one(void *session, const struct bench_access *access, const void *value)
+static int plain_put(void *session, const struct bench_access *access, const void *value)
+{
+	struct session *s = session;
+
+	note(s, access, value);
+	return commit(s);
+}
+
+static int plain_put_many(void *session, const struct bench_access *accesses, size_t n,
+			   const void *const *values)
+{
+	struct session *s = session;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		note(s, &accesses[i], values[i]);
+	return commit(s);
+}
+
+/* The same under the lock: of one document, there is one lock for both variants. */
+static int locked_get(void *session, const struct bench_access *access,
+		      struct bench_buffer buffer, struct bench_value *value)
 {
 	struct session *s = session;
 	int ret;
 
-	lock(s, LOCK_RECORD, true);
-	lock(s, LOCK_BATCH, true);
-	note(s, access, value);
-	ret = commit(s);
-	unlock(s, LOCK_BATCH);
-	unlock(s, LOCK_RECORD);
+	pthread_rwlock_rdlock(s->store->lock);
+	ret = plain_get(session, access, buffer, value);
+	pthread_rwlock_unlock(s->store->lock);
 	return ret;
 }
 
-static int native_put_many(void *session, const struct bench_access *accesses, size_t n,
+static int locked_put(void *session, const struct bench_access *access, const void *value)
+{
+	struct session *s = session;
+	int ret;
+
+	pthread_rwlock_wrlock(s->store->lock);
+	ret = plain_put(session, access, value);
+	pthread_rwlock_unlock(s->store->lock);
+	return ret;
+}
+
+static int locked_get_many(void *session, const struct bench_access *accesses, size_t n,
+			   struct bench_buffer buffer, struct bench_value *values)
+{
+	struct session *s = session;
+	int ret;
+
+	if (s->store->variant == LOCK_RECORD)
+		return read_many(s, accesses, n, buffer, values, s->store->lock);
+	pthread_rwlock_rdlock(s->store->lock);
+	ret = read_many(s, accesses, n, buffer, values, NULL);
+	pthread_rwlock_unlock(s->store->lock);
+	return ret;
+}
+
+static int locked_put_many(void *session, const struct bench_access *accesses, size_t n,
 			   const void *const *values)
 {
 	struct session *s = session;
@@ -230,14 +260,12 @@ static int native_put_many(void *session, const struct bench_access *accesses, s
 
 	if (s->store->variant == LOCK_RECORD) {
 		for (i = 0; i < n && !ret; i++)
-			ret = native_put_one(session, &accesses[i], values[i]);
+			ret = locked_put(session, &accesses[i], values[i]);
 		return ret;
 	}
-	lock(s, LOCK_BATCH, true);
-	for (i = 0; i < n; i++)
-		note(s, &accesses[i], values[i]);
-	ret = commit(s);
-	unlock(s, LOCK_BATCH);
+	pthread_rwlock_wrlock(s->store->lock);
+	ret = plain_put_many(session, accesses, n, values);
+	pthread_rwlock_unlock(s->store->lock);
 	return ret;
 }
 
@@ -264,14 +292,14 @@ static void native_close(void *store)
 	free(s);
 }
 
-#define NATIVE_OPERATIONS				\
+#define NATIVE_OPERATIONS(how)				\
 	.open = native_open,				\
 	.session_open = native_session_open,		\
 	.session_close = native_session_close,		\
-	.get = native_get,				\
-	.get_many = native_get_many,			\
-	.put = native_put_one,				\
-	.put_many = native_put_many,			\
+	.get = how##_get,				\
+	.get_many = how##_get_many,			\
+	.put = how##_put,				\
+	.put_many = how##_put_many,			\
 	.counters = native_counters,			\
 	.memory = native_memory,			\
 	.close = native_close
@@ -281,7 +309,7 @@ static const struct bench_system native_system = {
 	.description = "our engine in user space, on pages of 4 KiB",
 	.flags = BENCH_PROCESSES,
 	.variant = PLAIN,
-	NATIVE_OPERATIONS,
+	NATIVE_OPERATIONS(plain),
 };
 BENCH_SYSTEM(native_system)
 
@@ -290,7 +318,7 @@ static const struct bench_system native_huge_system = {
 	.description = "the same on pages of 2 MiB, as the module maps its memory",
 	.flags = BENCH_PROCESSES | BENCH_HUGE_PAGES,
 	.variant = HUGE,
-	NATIVE_OPERATIONS,
+	NATIVE_OPERATIONS(plain),
 };
 BENCH_SYSTEM(native_huge_system)
 
@@ -299,7 +327,7 @@ static const struct bench_system native_record_system = {
 	.description = "native behind a reader-writer lock, taken once a record",
 	.flags = BENCH_PROCESSES,
 	.variant = LOCK_RECORD,
-	NATIVE_OPERATIONS,
+	NATIVE_OPERATIONS(locked),
 };
 BENCH_SYSTEM(native_record_system)
 
@@ -308,6 +336,6 @@ static const struct bench_system native_batch_system = {
 	.description = "native behind a reader-writer lock, taken once a batch",
 	.flags = BENCH_PROCESSES,
 	.variant = LOCK_BATCH,
-	NATIVE_OPERATIONS,
+	NATIVE_OPERATIONS(locked),
 };
 BENCH_SYSTEM(native_batch_system)

@@ -14,6 +14,12 @@
 #include "worker.h"
 #include "zipf.h"
 
+/*
+ * What happens between two calls of a system must take little, and little room in the
+ * processor, which begins with the next read while the last one waits for memory.
+ */
+#define tight	inline __attribute__((always_inline))
+
 /* Operations between two looks at the clock. */
 #define CHUNK	64
 
@@ -25,7 +31,8 @@ uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-static int failed(struct worker *w, const char *what, uint32_t number, int error)
+static __attribute__((noinline, cold)) int failed(struct worker *w, const char *what,
+						   uint32_t number, int error)
 {
 	snprintf(w->shared->result.what, sizeof(w->shared->result.what),
 		 "%s of document %u: %s", what, number,
@@ -33,7 +40,7 @@ static int failed(struct worker *w, const char *what, uint32_t number, int error
 	return error;
 }
 
-static const struct bench_access *take(struct worker *w, size_t n)
+static tight const struct bench_access *take(struct worker *w, size_t n)
 {
 	const struct bench_access *a = &w->sequence->accesses[w->position];
 
@@ -47,7 +54,7 @@ static const struct bench_access *take(struct worker *w, size_t n)
  * What a read returned, and then whether it is the document's value: 0, 1 if it is
  * wrong and that is no surprise, or an error.
  */
-static int check(struct worker *w, int ret, const struct bench_value *value,
+static tight int check(struct worker *w, int ret, const struct bench_value *value,
 		 const struct bench_access *access)
 {
 	unsigned int flags = w->setup->system->flags;
@@ -63,7 +70,7 @@ static int check(struct worker *w, int ret, const struct bench_value *value,
 	return 1;
 }
 
-static int get(struct worker *w, const struct bench_access *a)
+static tight int get(struct worker *w, const struct bench_access *a)
 {
 	struct bench_value value;
 	int ret;
@@ -78,7 +85,7 @@ static int get(struct worker *w, const struct bench_access *a)
  * the processor cannot know before it has the value; the compiler must not
  * know either.
  */
-static int get_dependent(struct worker *w)
+static tight int get_dependent(struct worker *w)
 {
 	const struct bench_access *a = take(w, 1);
 	struct bench_value value;

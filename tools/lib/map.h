@@ -15,6 +15,8 @@
 
 #include <linux/docstore_map.h>
 
+#include "hash.h"
+
 /* A read that had to begin again so often gives up; see ds_map_read(). */
 #define DS_MAP_TRIES	8
 /* Documents that are looked for at once. */
@@ -61,9 +63,7 @@ struct ds_map_id {
 /**
  * struct ds_map_view - a document in the mapping, as far as it can be trusted
  * @at: where it lies; no byte of @size from here on is outside the mapping
- * @units: nor any of so many times DOCSTORE_MAP_UNIT bytes
  * @size: its size; this and what follows was loaded once and does not change
- * @prev: its predecessor
  * @seq: the commit that published it
  * @type: id of the name of its type
  * @nprops: number of properties
@@ -73,9 +73,7 @@ struct ds_map_id {
 struct ds_map_view {
 	const unsigned char *at;
 	uint64_t seq;
-	uint32_t units;
 	uint32_t size;
-	uint32_t prev;
 	uint32_t type;
 	uint16_t nprops;
 	uint8_t id_len;
@@ -117,8 +115,8 @@ static inline void ds_map_head(const struct ds_map_view *view, struct docstore_v
 
 int ds_map_init(struct ds_map *map, const void *base, size_t size);
 int ds_map_read(struct ds_map *map, const struct ds_map_id *id, ds_map_fn *fn, void *arg);
-int ds_map_copy(struct ds_map *map, const struct ds_map_id *id, void *buffer, size_t room,
-		struct ds_map_view *view);
+int ds_map_copy_at_length(struct ds_map *map, const struct ds_map_id *id, void *buffer,
+			  size_t room, struct ds_map_view *view, unsigned int tries);
 size_t ds_map_names(const struct ds_map *map, const unsigned char **names);
 void ds_map_prefetch(const struct ds_map *map, const struct ds_map_id *ids, unsigned int count);
 
@@ -127,6 +125,16 @@ static inline struct ds_map_id ds_map_id(const struct ds_map *map, const void *d
 	struct ds_map_id id = { data, (uint32_t)len, 0 };
 
 	id.hash = docstore_map_hash(map->key, data, (uint32_t)len);
+	return id;
+}
+
+/* The same, where a single document is read at once. */
+static inline struct ds_map_id ds_map_id_to_read(const struct ds_map *map, const void *data,
+						 size_t len)
+{
+	struct ds_map_id id = { data, (uint32_t)len, 0 };
+
+	id.hash = ds_hash(map->key, data, (uint32_t)len);
 	return id;
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "internal.h"
+#include "map_look.h"
 
 /* The kernel counts buffers in 32 bits; nothing to be read is longer. */
 static __u32 counted(size_t len)
@@ -59,16 +60,17 @@ static int open_document(struct ds_str id, const void *buffer, size_t len, struc
 	return 0;
 }
 
-static int get_by_kernel(struct ds_store *store, struct ds_str id, void *buffer, size_t *len,
-			 struct ds_doc *doc)
+static __attribute__((noinline)) int
+get_by_kernel(struct ds_store *store, struct ds_str id, void *buffer, size_t *len,
+	      struct ds_doc *doc)
 {
 	int err = ask_document(store, id, buffer, *len, len);
 
 	return err ? err : open_document(id, buffer, *len, doc);
 }
 
-DS_PUBLIC int ds_get(struct ds_store *store, struct ds_str id, void *buffer,
-		     size_t *len, struct ds_doc *doc)
+DS_PUBLIC look_flat int ds_get(struct ds_store *store, struct ds_str id, void *buffer,
+			       size_t *len, struct ds_doc *doc)
 {
 	struct ds_map_view view;
 	struct ds_map_id key;
@@ -78,7 +80,7 @@ DS_PUBLIC int ds_get(struct ds_store *store, struct ds_str id, void *buffer,
 		return err;
 	if (!store->map.base)
 		return get_by_kernel(store, id, buffer, len, doc);
-	key = ds_map_id(&store->map, id.data, id.len);
+	key = ds_map_id_to_read(&store->map, id.data, id.len);
 	err = ds_map_copy(&store->map, &key, buffer, *len, &view);
 	if (err == -EAGAIN)
 		return get_by_kernel(store, id, buffer, len, doc);
@@ -119,8 +121,6 @@ static int ask_property(const struct ds_store *store, struct ds_str id, struct p
 	p->version = arg.version;
 	return 0;
 }
-
-#define load(p)		__atomic_load_n((p), __ATOMIC_RELAXED)
 
 /* Where a value ends, in a document that may change while we look. */
 static uint32_t end_of(const unsigned char *ends, bool wide, uint32_t i)
@@ -183,7 +183,7 @@ static int read_property(struct ds_store *store, struct ds_str id, struct proper
 
 	if (!store->map.base)
 		return ask_property(store, id, p);
-	key = ds_map_id(&store->map, id.data, id.len);
+	key = ds_map_id_to_read(&store->map, id.data, id.len);
 	err = ds_map_read(&store->map, &key, p->name ? find_property : see_version, p);
 	return err == -EAGAIN ? ask_property(store, id, p) : err;
 }
@@ -284,18 +284,18 @@ static struct ds_str item_id(const struct docstore_read_item *item)
 	return ds_mem((const void *)(uintptr_t)item->id, item->id_len);
 }
 
-/* Begin with a group of documents: check and hash the ids, and fetch what they lead to. */
+/* Begin with a group of one document or more: check and hash the ids, and fetch what they lead to. */
 static void begin_group(const struct ds_map *map, const struct docstore_read_item *items,
 			size_t count, struct ds_map_id *keys)
 {
-	size_t i;
+	size_t i = 0;
 
-	for (i = 0; i < count; i++) {
+	do {
 		struct ds_str id = item_id(&items[i]);
 
 		/* What can't be an id is not looked for; see read_group(). */
 		keys[i] = ds_id_check(id) ? ds_map_id(map, "", 0) : ds_map_id(map, id.data, id.len);
-	}
+	} while (++i < count);
 	ds_map_prefetch(map, keys, (unsigned int)count);
 }
 

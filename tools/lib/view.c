@@ -70,7 +70,7 @@ DS_PUBLIC int ds_view(struct ds_store *store, struct ds_str id, ds_view_fn *fn, 
 	if (err)
 		return err;
 	if (store->map.base) {
-		struct ds_map_id key = ds_map_id(&store->map, id.data, id.len);
+		struct ds_map_id key = ds_map_id_to_read(&store->map, id.data, id.len);
 		struct look look;
 
 		look.fn = fn;

@@ -257,10 +257,10 @@ struct docstore_map_partition {
 static inline __u32 docstore_map_bucket(__u64 hash, __u32 buckets)
 {
 	/* All ones, up to the highest bit of the last bucket's number. */
-	__u32 mask = buckets > 1 ? ~0U >> __builtin_clz(buckets - 1) : 0;
+	__u32 mask = ~0U >> __builtin_clz((buckets - 1) | 1);
 	__u32 bucket = (__u32)hash & mask;
 
-	/* Without a branch, which could not be predicted. */
+	/* Without a branch, which could not be predicted; of one bucket, too. */
 	return bucket & (mask >> (bucket >= buckets));
 }
 
@@ -318,6 +318,24 @@ static inline void __docstore_sip_round(__u64 *v)
 	v[2] = __docstore_rotl(v[2], 32);
 }
 
+/* What is left behind whole words of eight bytes, with the length above it. */
+static inline __u64 __docstore_last_word(const void *id, __u32 len)
+{
+	const __u8 *p = (const __u8 *)id;
+	__u64 last = (__u64)len << 56;
+	__u32 i;
+
+	/*
+	 * The last eight bytes hold all that is left; in two shifts, since that may be
+	 * nothing, and 64 bits cannot be shifted by 64.
+	 */
+	if (len >= 8)
+		return last | __docstore_load(p + len - 8) >> 1 >> (63 - 8 * (len & 7));
+	for (i = 0; i < len; i++)
+		last |= (__u64)p[i] << (8 * i);
+	return last;
+}
+
 /**
  * docstore_map_hash() - SipHash-1-3 of an id, 64 bits
  * @key: the store's key
@@ -340,26 +358,16 @@ static inline __u64 docstore_map_hash(const __u64 *key, const void *id,
 		key[0] ^ 0x6c7967656e657261ULL,
 		key[1] ^ 0x7465646279746573ULL,
 	};
-	__u64 last = (__u64)len << 56;
-	__u32 i;
+	const __u8 *end = p + (len & ~7U);
+	__u64 last = __docstore_last_word(id, len);
 
-	for (i = 0; i + 8 <= len; i += 8) {
-		__u64 m = __docstore_load(p + i);
+	for (; p != end; p += 8) {
+		__u64 m = __docstore_load(p);
 
 		v[3] ^= m;
 		__docstore_sip_round(v);
 		v[0] ^= m;
 	}
-	if (len >= 8) {
-		/* The last eight bytes hold all that is left; no loop that ends anywhere. */
-		__u64 m = __docstore_load(p + len - 8);
-
-		last |= len & 7 ? m >> (64 - 8 * (len & 7)) : 0;
-	} else {
-		for (; i < len; i++)
-			last |= (__u64)p[i] << (8 * i);
-	}
-
 	v[3] ^= last;
 	__docstore_sip_round(v);
 	v[0] ^= last;
