@@ -10,15 +10,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "shim/shim.h"
-
-#define __atomic_load_n(p, order)					\
-({									\
-	__typeof__(*(p) + 0) __value = __atomic_load_n((p), (order));	\
-									\
-	shim_jitter();							\
-	__value;							\
-})
+#include "map_hook.h"
 
 __thread bool core_map_at_length;
 #define READ_AT_ONCE	(!core_map_at_length)
