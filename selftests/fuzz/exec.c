@@ -43,19 +43,26 @@ void fz_store_name(const struct fz_run *run, __u8 *to, const struct fz_value *v)
 static void fz_lay_struct(struct fz_run *run, const struct fz_program *p,
 			  const struct fz_struct *s, __u8 *at);
 
+/* What is left of a number in its field. */
+static __u64 fz_cut(const struct fz_field *f, __u64 number)
+{
+	return f->size < sizeof(number) ? number & ((1ULL << 8 * f->size) - 1) : number;
+}
+
 /* The size of an element that a struct speaks of. */
 static __u32 fz_stride(const struct fz_struct *s, unsigned int pointer)
 {
 	unsigned int i;
+	__u64 size;
 
 	for (i = 0; i < s->type->nfields; i++) {
 		const struct fz_field *f = &s->type->fields[i];
 
 		if (f->kind != FZ_ESIZE || f->of != pointer)
 			continue;
-		if (s->v[i].how == FZ_NUM && s->v[i].number >= 8 &&
-		    s->v[i].number <= 2 * FZ_MAX_ELEMENT)
-			return s->v[i].number;
+		size = fz_cut(f, s->v[i].number);
+		if (s->v[i].how == FZ_NUM && size >= 8 && size <= 2 * FZ_MAX_ELEMENT)
+			return size;
 		return (f->elem ?: s->type->fields[pointer].elem)->size;
 	}
 	return 1;
@@ -74,7 +81,7 @@ static bool fz_override(const struct fz_struct *s, unsigned int pointer, __u64 *
 		if ((f->kind != FZ_LEN && f->kind != FZ_COUNT) || f->of != pointer ||
 		    s->v[i].how != FZ_NUM)
 			continue;
-		*number = s->v[i].number;
+		*number = fz_cut(f, s->v[i].number);
 		if (f->kind == FZ_COUNT)
 			*number *= fz_stride(s, pointer);
 		return true;
