@@ -350,20 +350,25 @@ static void ds_ahead_version(struct ds_ahead *ahead)
 	ahead->near = ahead->near->next;
 }
 
-/* So many misses are waited for in the time of two. */
+/*
+ * So many misses are waited for in the time of two; a document that is alone comes too
+ * soon for that.
+ */
 static void ds_ahead_begin(struct ds_ahead *ahead, const struct ds_partition *p,
 			   const struct ds_change *first)
 {
 	u32 n;
 
+	if (first && !first->next)
+		first = NULL;
 	ahead->p = p;
 	ahead->far = first;
 	ahead->near = first;
 	ahead->nfar = 0;
 	ahead->nnear = 0;
-	for (n = 0; n < DS_AHEAD_FAR; n++)
+	for (n = 0; n < DS_AHEAD_FAR && ahead->far; n++)
 		ds_ahead_bucket(ahead);
-	for (n = 0; n < DS_AHEAD_NEAR; n++)
+	for (n = 0; n < DS_AHEAD_NEAR && ahead->near; n++)
 		ds_ahead_version(ahead);
 }
 
