@@ -331,7 +331,8 @@ unsigned int native_put(struct native *n, unsigned int partition,
 		owned->deltas[i].property = NATIVE_PROPERTY;
 		owned->deltas[i].data = (void *)values[i].value;
 		owned->deltas[i].len = values[i].value_len;
-		bytes += sizeof(struct docstore_version) + values[i].id_len + values[i].value_len;
+		bytes += ds_arena_block_size(sizeof(struct docstore_version) + values[i].id_len +
+					     values[i].value_len);
 	}
 	native_top_up(n, owned, bytes);
 	native_commit(owned, count);

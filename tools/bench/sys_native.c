@@ -35,6 +35,8 @@ struct session {
 
 /* Of its header, a name and a type, rounded up to a size class, and of the index. */
 #define DOCUMENT_BYTES	160
+/* From here on a document has whole pages. */
+#define LARGE_VALUE	8192
 
 static int make_lock(struct store *s)
 {
@@ -56,7 +58,7 @@ static int native_open(struct bench_setup *setup, void **store)
 {
 	struct store *s = calloc(1, sizeof(*s));
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	uint64_t bytes;
+	uint64_t bytes, each;
 
 	if (!s)
 		return -ENOMEM;
@@ -64,8 +66,11 @@ static int native_open(struct bench_setup *setup, void **store)
 	/* As a store has them. */
 	s->partitions = cpus > 0 ? (unsigned int)cpus : 1;
 	s->value_bytes = setup->value_bytes;
-	bytes = setup->room * (uint64_t)(setup->value_bytes * 9 / 8 + DOCUMENT_BYTES);
-	bytes = bytes / s->partitions * 5 / 4 + (32 << 20);
+	each = setup->value_bytes * 9 / 8 + DOCUMENT_BYTES;
+	if (setup->value_bytes > LARGE_VALUE)
+		each += 4096;
+	/* Some more of it, for what was replaced and is not to be used yet. */
+	bytes = setup->room * each / s->partitions * 5 / 4 + (64 << 20);
 	s->native = native_create(s->partitions, bytes, s->variant == HUGE ? NATIVE_HUGE :
 									      NATIVE_SMALL);
 	if (!s->native)
