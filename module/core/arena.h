@@ -106,8 +106,8 @@ struct ds_chunk {
 };
 
 /* Spare blocks: how many there are at most, of all classes, and how much. */
-#define DS_SPARES		1024
-#define DS_SPARES_BYTES		(512 * 1024)
+#define DS_SPARES		4096
+#define DS_SPARES_BYTES		(2048 * 1024)
 
 /**
  * struct ds_spares - blocks that were freed lately

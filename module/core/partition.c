@@ -572,7 +572,12 @@ void ds_partition_maintain(struct ds_partition *p, u32 work, bool hurry)
 
 	ds_partition_assert_owner(p);
 	WARN_ON_ONCE(p->seq);
-	ds_arena_reclaim(&p->arena);
+	/*
+	 * Several lists at once if there is time: the era passes but once for all of
+	 * them, and with it a reader of the mapping who has to begin again.
+	 */
+	if (hurry || ds_retired_full(&p->arena.retired))
+		ds_arena_reclaim(&p->arena);
 	ds_partition_bury_some(p, work + DS_MAINTAIN_GROW);
 	while (grow-- && ds_index_grow(&p->index, p->key))
 		;

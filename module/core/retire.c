@@ -142,7 +142,7 @@ void ds_arena_settle(struct ds_arena *arena, bool hurry)
 
 	if (hurry)
 		ds_arena_trim(arena);
-	if (!open->count || arena->retired.nclosed == DS_ARENA_CLOSED)
+	if (!open->count || ds_retired_full(&arena->retired))
 		return;
 	if (hurry || open->count >= DS_ARENA_CLOSE_COUNT || open->bytes >= DS_ARENA_CLOSE_BYTES)
 		ds_arena_close(arena);

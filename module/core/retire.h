@@ -64,6 +64,17 @@ static inline struct ds_retired *ds_retired_open(struct ds_retired_lists *lists)
 	return &lists->list[(lists->first + lists->nclosed) % (DS_ARENA_CLOSED + 1)];
 }
 
+/**
+ * ds_retired_full() - have as many lists been closed as there may be
+ * @lists: the lists
+ *
+ * Return: true if so.
+ */
+static inline bool ds_retired_full(const struct ds_retired_lists *lists)
+{
+	return lists->nclosed == DS_ARENA_CLOSED;
+}
+
 void ds_arena_retire(struct ds_arena *arena, u32 ref, u32 size);
 void ds_arena_pass_era(struct ds_arena *arena, u64 era);
 bool ds_arena_reclaim(struct ds_arena *arena);

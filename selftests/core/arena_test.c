@@ -678,7 +678,7 @@ static void spares_bound(void)
 
 		/* Of each number one entry is never used. */
 		most = min(most, (u32)DS_SPARES);
-		n = min(3 * most, 3000U);
+		n = 3 * most;
 		alloc_all(f, refs, n, sizes[i]);
 		retire_all(f, refs, n, sizes[i]);
 		CHECK(spares_of(f, sizes[i]) <= most);
@@ -697,12 +697,12 @@ static void spares_bound(void)
 /* A class that nobody wants any more does not keep the room from others. */
 static void spares_starved(void)
 {
-	static u32 old[2000], new[200];
+	static u32 old[DS_SPARES + 500], new[200];
 	struct field *f = field_create(16);
 	u32 round, i;
 
-	alloc_all(f, old, 1500, 64);
-	retire_all(f, old, 1500, 64);
+	alloc_all(f, old, ARRAY_SIZE(old), 64);
+	retire_all(f, old, ARRAY_SIZE(old), 64);
 	CHECK(spares_of(f, 64) >= DS_SPARES - 1);
 	for (round = 0; round < 10; round++) {
 		/* Nobody asks for 64 bytes again, and two others take turns. */
