@@ -9,7 +9,6 @@
  * documents all the time, and beside one that does the same to a copy of them: what
  * that one costs is the machine's doing. Results go to stdout as JSON Lines.
  */
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,12 +16,12 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "native.h"
 #include "random.h"
 #include "stats.h"
+#include "timing.h"
 
 #define BATCH		100
 #define OPERATIONS	20000
@@ -40,23 +39,6 @@ struct shared {
 	uint64_t scans;
 	uint64_t scan_ns;
 };
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC_RAW, &t);
-	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
-static void pin(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	sched_setaffinity(0, sizeof(set), &set);
-}
 
 static uint32_t make_id(char *id, uint64_t number)
 {

@@ -8,7 +8,6 @@
  * Each owner is a process on a processor of its own, and puts documents of its
  * partition, one or a hundred at a time. Results go to stdout as JSON Lines.
  */
-#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -17,12 +16,12 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "native.h"
 #include "random.h"
 #include "stats.h"
+#include "timing.h"
 
 #define OWNERS		2
 #define BATCH		100
@@ -56,23 +55,6 @@ struct shared {
 	unsigned int batch;
 	double rate;
 };
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC_RAW, &t);
-	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
-static void pin(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET((size_t)cpu, &set);
-	sched_setaffinity(0, sizeof(set), &set);
-}
 
 static void fail(const char *what)
 {
