@@ -387,8 +387,10 @@ void fz_before_submit(struct fz_run *run)
 		return;
 	if (run->alias) {
 		fz_submit_unknown(run, s);
+		/* What is copied in may be what was changed a moment ago. */
 		fz_error_add(&run->may, EINVAL);
 		fz_error_add(&run->may, EFAULT);
+		fz_error_add(&run->may, E2BIG);
 		return;
 	}
 	b = fz_batch_new(arg->count);

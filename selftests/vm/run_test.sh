@@ -194,7 +194,7 @@ is_killed_clean() {
 }
 
 echo 'TAP version 13'
-echo '1..26'
+echo '1..28'
 # races N FRAME...: how many reports are found in the log of a race in which one of
 # the accesses was made by these functions, is N.
 races() {
@@ -202,7 +202,7 @@ races() {
 	shift
 	{
 		echo '===================='
-		echo "BUG: KCSAN: data-race in first / ${SECOND:-second}"
+		echo "BUG: KCSAN: data-race in ${FIRST:-first} / ${SECOND:-second}"
 		for line in 'read to 0xffff888000000001 of 4 bytes by task 1 on cpu 0:' \
 			' first+0x1/0x2' '' \
 			'write to 0xffff888000000001 of 4 bytes by task 2 on cpu 1:' "$@"; do
@@ -231,6 +231,11 @@ check "a race of the kernel's own, in the module's time" \
 	races 0 ' second+0x1/0x2' ' asm_sysvec+0x1/0x2' ' misbehave+0x1/0x2 [docstore]'
 check 'a race with the clock' races_with timekeeping_update 0 \
 	' timekeeping_update+0x1/0x2' ' misbehave+0x1/0x2 [docstore]'
+FIRST=io_issue_sqe check "a race of io_uring's with itself" \
+	races_with io_req_uring_cleanup 0 ' io_req_uring_cleanup+0x1/0x2' \
+	' __io_uring_cmd_done+0x1/0x2' ' misbehave+0x1/0x2 [docstore]'
+check 'a race with io_uring' races_with io_req_uring_cleanup 1 \
+	' io_req_uring_cleanup+0x1/0x2' ' misbehave+0x1/0x2 [docstore]'
 check 'a module builds' build_module
 start_good_guests
 start_bad_guests

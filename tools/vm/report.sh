@@ -35,23 +35,25 @@ REPORT_HEADS=(
 # kernel has data races of its own. It has a part in one if it made one of the
 # accesses, itself or through a function or two of the kernel's: what is further
 # up, or under an interrupt, only happened to be there. Nor is a race with the clock
-# of who only asks what time it is. A report ends with a line of "=".
+# of who only asks what time it is, nor one that io_uring has with itself about a request
+# of its own that we complete. A report ends with a line of "=".
 without_foreign_races() {
 	awk '
 		function flush() {
 			for (i = 1; i <= n; i++)
 				print i == head && !ours ? "" : line[i]
-			n = head = ours = clock = 0
+			n = head = ours = theirs = 0
 			frames = 9
 		}
 		/ BUG: KCSAN: / {
 			flush()
 			head = 1
-			clock = / (timekeeping_|update_fast_timekeeper)/
+			theirs = / (timekeeping_|update_fast_timekeeper)/ ||
+				/ data-race in _*io_[a-z_]+ \/ _*io_[a-z_]+$/
 		}
 		head { line[++n] = $0 }
 		head && /(read|write|race|assert)[^:]* 0x[0-9a-f]+ of / { frames = 0; next }
-		head && frames < 3 && / \[docstore\]/ { ours = !clock }
+		head && frames < 3 && / \[docstore\]/ { ours = !theirs }
 		head && / asm_/ { frames = 9 }
 		head { frames++ }
 		head && / =====+$/ { flush(); next }
