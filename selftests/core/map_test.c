@@ -84,6 +84,12 @@ static int scene_get(void)
 	return scene_get_by(turn++ % MAPPED_WAYS);
 }
 
+/* What is not there. */
+static int scene_get_nobody(void)
+{
+	return mapped_get(&scene->map, MAPPED_LOOK, "nobody", 6, scene->copy, sizeof(scene->copy));
+}
+
 static void scene_end(void)
 {
 	shim_hook = NULL;
@@ -103,7 +109,7 @@ static void good(void)
 	size = ((struct docstore_version *)scene->copy)->size;
 	CHECK_EQ(size, scene->v->size);
 	CHECK(!memcmp(scene->copy, scene->v, size));
-	CHECK_EQ(mapped_get(&scene->map, MAPPED_LOOK, "nobody", 6, scene->copy, sizeof(scene->copy)), -ENOENT);
+	CHECK_EQ(scene_get_nobody(), -ENOENT);
 	for (i = 0; i < DS_MAP_GROUP; i++) {
 		snprintf(many[i], sizeof(many[i]), i % 3 ? "other%u" : "nothing%u", i);
 		ids[i] = ds_map_id(&scene->map, many[i], strlen(many[i]));
@@ -361,9 +367,9 @@ static void moves(void)
 	scene_begin();
 	scene->s->map->moves++;
 	CHECK_EQ(scene_get(), 0);
-	CHECK_EQ(mapped_get(&scene->map, MAPPED_LOOK, "nobody", 6, scene->copy, sizeof(scene->copy)), -EAGAIN);
+	CHECK_EQ(scene_get_nobody(), -EAGAIN);
 	scene->s->map->moves++;
-	CHECK_EQ(mapped_get(&scene->map, MAPPED_LOOK, "nobody", 6, scene->copy, sizeof(scene->copy)), -ENOENT);
+	CHECK_EQ(scene_get_nobody(), -ENOENT);
 	scene_end();
 }
 

@@ -262,6 +262,8 @@ static int fz_call_kernel(struct fz_run *run)
 
 static void fz_run_ioctl(struct fz_run *run, const struct fz_program *p)
 {
+	/* Not while signals come: it would be their frames that are not copied. */
+	bool inject = run->call->nth && !run->signals;
 	int ret;
 
 	fz_memory_begin(run->memory);
@@ -269,11 +271,10 @@ static void fz_run_ioctl(struct fz_run *run, const struct fz_program *p)
 	fz_lay_argument(run, p);
 	fz_memory_snapshot(run->memory);
 	fz_check_before(run);
-	/* Not while signals come: it would be their frames that are not copied. */
-	if (run->call->nth && !run->signals)
+	if (inject)
 		fz_fail_nth(run->call->nth);
 	ret = fz_call_kernel(run);
-	if (run->call->nth && !run->signals)
+	if (inject)
 		fz_fail_nth(0);
 	run->calls++;
 	fz_check_after(run, ret);

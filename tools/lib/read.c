@@ -284,7 +284,10 @@ static struct ds_str item_id(const struct docstore_read_item *item)
 	return ds_mem((const void *)(uintptr_t)item->id, item->id_len);
 }
 
-/* Begin with a group of one document or more: check and hash the ids, and fetch what they lead to. */
+/*
+ * Begin with a group of one document or more: check and hash the ids, and fetch what they
+ * lead to.
+ */
 static void begin_group(const struct ds_map *map, const struct docstore_read_item *items,
 			size_t count, struct ds_map_id *keys)
 {
