@@ -81,7 +81,8 @@ int ds_ioctl_store_create(struct ds_session *session, void *data)
  * @session: the caller's session
  * @data: struct docstore_store_open
  *
- * Return: the new descriptor, -EACCES, -EINVAL, -EMFILE, -ENOENT or -ENOMEM.
+ * Return: the new descriptor, -EACCES, -EAGAIN, -EINVAL, -EMFILE, -ENOENT, -ENOMEM or
+ * -ERESTARTSYS.
  */
 int ds_ioctl_store_open(struct ds_session *session, void *data)
 {
@@ -97,7 +98,7 @@ int ds_ioctl_store_open(struct ds_session *session, void *data)
 		return -ENOENT;
 	ret = ds_store_permission(store, arg->flags);
 	if (!ret)
-		ret = ds_device_open_store(store, arg->flags);
+		ret = ds_device_open_store(store, arg->flags, ds_session_waits(session));
 	ds_store_put(store);
 	return ret;
 }

@@ -7,9 +7,12 @@
 
 #include <linux/types.h>
 
+struct ds_session;
 struct ds_store;
 
-int ds_device_open_store(struct ds_store *store, u32 rights);
+int ds_device_open_store(struct ds_store *store, u32 rights, bool wait);
+int ds_device_open_snapshot(struct ds_session *session);
+int ds_device_open_stream(struct ds_session *session, bool nonblock);
 int ds_device_init(void);
 void ds_device_exit(void);
 

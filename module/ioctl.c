@@ -3,18 +3,27 @@
  * One table of operations, and how their arguments get in and out.
  */
 #include <linux/build_bug.h>
+#include <linux/fdtable.h>
 #include <linux/nospec.h>
+#include <linux/percpu.h>
 #include <linux/stddef.h>
 #include <linux/uaccess.h>
 
-#include <linux/docstore.h>
+#include <linux/docstore_monitor.h>
 
+#include "check.h"
+#include "config.h"
 #include "control.h"
+#include "coordinator.h"
+#include "hint.h"
 #include "ioctl.h"
 #include "names.h"
 #include "read.h"
 #include "scan.h"
 #include "session.h"
+#include "snapshot.h"
+#include "stats.h"
+#include "stream.h"
 #include "submit.h"
 
 /* On which descriptors an operation is allowed, and with which rights. */
@@ -27,6 +36,10 @@
 #define DS_OUT_ALWAYS	BIT(5)	/* also when it fails */
 /* It never takes long. */
 #define DS_QUICK	BIT(6)
+#define DS_ON_SNAPSHOT	BIT(7)
+/* It returns a new descriptor. */
+#define DS_NEW_FD	BIT(8)
+#define DS_ON_STREAM	BIT(9)
 
 /* The largest argument; all of them fit on the stack. */
 #define DS_IOCTL_MAX	256
@@ -57,7 +70,7 @@ struct ds_ioctl_op {
 static const struct ds_ioctl_op ds_ioctl_ops[] = {
 	DS_IOCTL(DOCSTORE_INFO, docstore_info,
 		 offsetofend(struct docstore_info, __reserved),
-		 DS_ON_CONTROL | DS_ON_STORE | DS_OUT | DS_QUICK, ds_ioctl_info),
+		 DS_ON_CONTROL | DS_ON_STORE | DS_ON_SNAPSHOT | DS_OUT | DS_QUICK, ds_ioctl_info),
 	DS_IOCTL(DOCSTORE_STORE_CREATE, docstore_store_create,
 		 offsetofend(struct docstore_store_create, name),
 		 DS_ON_CONTROL | DS_TO_WRITE, ds_ioctl_store_create),
@@ -70,34 +83,79 @@ static const struct ds_ioctl_op ds_ioctl_ops[] = {
 	DS_IOCTL(DOCSTORE_STORE_LIST, docstore_store_list,
 		 offsetofend(struct docstore_store_list, cursor),
 		 DS_ON_CONTROL | DS_OUT, ds_ioctl_store_list),
+	DS_IOCTL(DOCSTORE_MODULE_STATS, docstore_module_stats,
+		 offsetofend(struct docstore_module_stats, __reserved),
+		 DS_ON_CONTROL | DS_OUT, ds_ioctl_module_stats),
+	DS_IOCTL(DOCSTORE_SESSION_LIST, docstore_session_list,
+		 offsetofend(struct docstore_session_list, cursor),
+		 DS_ON_CONTROL | DS_OUT, ds_ioctl_session_list),
+	/* Which rights it needs depends on whether something is changed. */
+	DS_IOCTL(DOCSTORE_CONFIG, docstore_config,
+		 offsetofend(struct docstore_config, value),
+		 DS_ON_CONTROL | DS_ON_STORE | DS_OUT, ds_ioctl_config),
 	DS_IOCTL(DOCSTORE_STORE_INFO, docstore_store_info,
 		 offsetofend(struct docstore_store_info, name),
-		 DS_ON_STORE | DS_OUT | DS_QUICK, ds_ioctl_store_info),
+		 DS_ON_STORE | DS_ON_SNAPSHOT | DS_OUT | DS_QUICK, ds_ioctl_store_info),
 	DS_IOCTL(DOCSTORE_INTERN, docstore_intern,
 		 offsetofend(struct docstore_intern, __reserved),
-		 DS_ON_STORE | DS_OUT_ALWAYS, ds_ioctl_intern),
+		 DS_ON_STORE | DS_ON_SNAPSHOT | DS_OUT_ALWAYS, ds_ioctl_intern),
 	DS_IOCTL(DOCSTORE_NAMES, docstore_names,
 		 offsetofend(struct docstore_names, used),
-		 DS_ON_STORE | DS_OUT, ds_ioctl_names),
+		 DS_ON_STORE | DS_ON_SNAPSHOT | DS_OUT, ds_ioctl_names),
 	/* Which rights a batch needs depends on its operations. */
 	DS_IOCTL(DOCSTORE_SUBMIT, docstore_submit,
 		 offsetofend(struct docstore_submit, failed),
 		 DS_ON_STORE | DS_OUT, ds_ioctl_submit),
 	DS_IOCTL(DOCSTORE_READ, docstore_read,
 		 offsetofend(struct docstore_read, __reserved),
-		 DS_ON_STORE | DS_TO_READ | DS_OUT | DS_QUICK, ds_ioctl_read),
+		 DS_ON_STORE | DS_ON_SNAPSHOT | DS_TO_READ | DS_OUT | DS_QUICK, ds_ioctl_read),
 	DS_IOCTL(DOCSTORE_READ_MANY, docstore_read_many,
 		 offsetofend(struct docstore_read_many, needed),
-		 DS_ON_STORE | DS_TO_READ | DS_OUT, ds_ioctl_read_many),
+		 DS_ON_STORE | DS_ON_SNAPSHOT | DS_TO_READ | DS_OUT, ds_ioctl_read_many),
 	DS_IOCTL(DOCSTORE_SCAN, docstore_scan,
 		 offsetofend(struct docstore_scan, cursor),
-		 DS_ON_STORE | DS_TO_READ | DS_OUT, ds_ioctl_scan),
+		 DS_ON_STORE | DS_ON_SNAPSHOT | DS_TO_READ | DS_OUT, ds_ioctl_scan),
+	DS_IOCTL(DOCSTORE_SNAPSHOT, docstore_snapshot,
+		 offsetofend(struct docstore_snapshot, id),
+		 DS_ON_STORE | DS_TO_READ | DS_OUT | DS_NEW_FD, ds_ioctl_snapshot),
+	DS_IOCTL(DOCSTORE_SNAPSHOT_LIST, docstore_snapshot_list,
+		 offsetofend(struct docstore_snapshot_list, cursor),
+		 DS_ON_STORE | DS_TO_READ | DS_OUT, ds_ioctl_snapshot_list),
+	DS_IOCTL(DOCSTORE_COORDINATOR, docstore_coordinator,
+		 offsetofend(struct docstore_coordinator, publish_max_ns),
+		 DS_ON_STORE | DS_TO_READ | DS_OUT, ds_ioctl_coordinator),
+	DS_IOCTL(DOCSTORE_STATS, docstore_stats,
+		 offsetofend(struct docstore_stats, __reserved),
+		 DS_ON_STORE | DS_OUT, ds_ioctl_stats),
+	DS_IOCTL(DOCSTORE_CHECK, docstore_check,
+		 offsetofend(struct docstore_check, repaired),
+		 DS_ON_STORE | DS_TO_READ | DS_OUT, ds_ioctl_check),
+	DS_IOCTL(DOCSTORE_HINT, docstore_hint,
+		 offsetofend(struct docstore_hint, weight),
+		 DS_ON_STORE | DS_TO_READ | DS_QUICK, ds_ioctl_hint),
+	DS_IOCTL(DOCSTORE_STREAM, docstore_stream,
+		 offsetofend(struct docstore_stream, __reserved),
+		 DS_ON_STORE | DS_TO_READ | DS_NEW_FD, ds_ioctl_stream),
+	DS_IOCTL(DOCSTORE_SNAPSHOT_INFO, docstore_snapshot_info,
+		 offsetofend(struct docstore_snapshot_info, __reserved),
+		 DS_ON_SNAPSHOT | DS_OUT | DS_QUICK, ds_ioctl_snapshot_info),
+	DS_IOCTL(DOCSTORE_STREAM_INFO, docstore_stream_info,
+		 offsetofend(struct docstore_stream_info, __reserved),
+		 DS_ON_STREAM | DS_OUT, ds_ioctl_stream_info),
+	DS_IOCTL(DOCSTORE_STREAM_PAUSE, docstore_stream_pause,
+		 offsetofend(struct docstore_stream_pause, __reserved),
+		 DS_ON_STREAM, ds_ioctl_stream_pause),
+	DS_IOCTL(DOCSTORE_STREAM_RESUME, docstore_stream_resume,
+		 offsetofend(struct docstore_stream_resume, flags),
+		 DS_ON_STREAM, ds_ioctl_stream_resume),
 };
 
 static const struct ds_ioctl_op *ds_ioctl_find(const struct ds_session *session,
 					       unsigned int cmd)
 {
-	u32 place = session->store ? DS_ON_STORE : DS_ON_CONTROL;
+	u32 place = session->stream ? DS_ON_STREAM :
+		    session->snapshot ? DS_ON_SNAPSHOT :
+		    session->store ? DS_ON_STORE : DS_ON_CONTROL;
 	unsigned int nr = _IOC_NR(cmd);
 	const struct ds_ioctl_op *op;
 
@@ -179,10 +237,17 @@ long ds_ioctl(struct ds_session *session, unsigned int cmd, unsigned long arg)
 		return ret;
 
 	ret = op->fn(session, buffer);
+	this_cpu_inc(session->stats->calls);
+	if (ret < 0)
+		this_cpu_inc(session->stats->errors);
 
 	if ((op->flags & DS_OUT_ALWAYS) || ((op->flags & DS_OUT) && ret >= 0)) {
-		if (ds_ioctl_arg_out(user, buffer, op->size, size))
-			return -EFAULT;
+		if (!ds_ioctl_arg_out(user, buffer, op->size, size))
+			return ret;
+		/* Nobody was told of it. */
+		if ((op->flags & DS_NEW_FD) && ret >= 0)
+			close_fd(ret);
+		return -EFAULT;
 	}
 	return ret;
 }

@@ -298,21 +298,25 @@ void ds_map_removed(struct ds_store *store)
 }
 
 /**
- * ds_map_file() - a file of a store, which can be mapped
+ * ds_map_file() - a file of a store or of a snapshot, which can be mapped
  * @store: the store
+ * @snapshot: number of the snapshot, 0 for the store itself
  * @fops: what the file can do
  * @private: its private data
  * @flags: as for open(2)
  *
  * Return: the file or an error pointer.
  */
-struct file *ds_map_file(struct ds_store *store, const struct file_operations *fops,
-			 void *private, int flags)
+struct file *ds_map_file(struct ds_store *store, u64 snapshot,
+			 const struct file_operations *fops, void *private, int flags)
 {
-	char name[sizeof("docstore:") + DOCSTORE_STORE_NAME_SIZE];
+	char name[sizeof("docstore:@18446744073709551615") + DOCSTORE_STORE_NAME_SIZE];
 	struct file *file;
 
-	snprintf(name, sizeof(name), "docstore:%s", store->name);
+	if (snapshot)
+		snprintf(name, sizeof(name), "docstore:%s@%llu", store->name, snapshot);
+	else
+		snprintf(name, sizeof(name), "docstore:%s", store->name);
 	fops = fops_get(fops);
 	ihold(store->map.inode);
 	file = alloc_file_pseudo(store->map.inode, ds_maps_mount, name, flags, fops);

@@ -38,8 +38,8 @@ void ds_map_hide_chunk(struct ds_owned *owned, struct ds_chunk *chunk);
 void ds_map_show_names(struct ds_store *store, u32 number);
 
 int ds_map_mmap(struct ds_store *store, struct vm_area_struct *vma);
-struct file *ds_map_file(struct ds_store *store, const struct file_operations *fops,
-			 void *private, int flags);
+struct file *ds_map_file(struct ds_store *store, u64 snapshot,
+			 const struct file_operations *fops, void *private, int flags);
 
 int ds_maps_init(void);
 void ds_maps_exit(void);

@@ -13,6 +13,7 @@
 #include <linux/vmalloc.h>
 
 #include "core/arena.h"
+#include "contention.h"
 #include "map.h"
 #include "memory.h"
 #include "store.h"
@@ -134,7 +135,7 @@ int ds_memory_top_up(struct ds_owned *owned, u64 bytes, bool force)
 	might_sleep();
 	if (!force && ds_memory_free(arena) >= need + DS_MEMORY_LOW)
 		return 0;
-	mutex_lock(&owned->memory_lock);
+	ds_contention_mutex_lock(&owned->memory_lock, DS_PLACE_MEMORY);
 	while (force || ds_memory_free(arena) < need + DS_MEMORY_LOW) {
 		force = false;
 		chunk = ds_chunk_create(owned);

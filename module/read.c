@@ -6,8 +6,8 @@
  * straight to user space, if its pages are there, since bringing them in may
  * sleep. Otherwise, and where many are read, it goes by way of kernel memory.
  */
+#include <linux/err.h>
 #include <linux/mm.h>
-#include <linux/percpu.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
@@ -16,9 +16,11 @@
 
 #include <linux/docstore.h>
 
+#include "hint.h"
 #include "ioctl.h"
 #include "read.h"
 #include "session.h"
+#include "snapshot.h"
 #include "store.h"
 
 /**
@@ -41,14 +43,31 @@ static int ds_id_copy(struct ds_id *id, u64 user, u32 len)
 	return copy_from_user(id->bytes, u64_to_user_ptr(user), len) ? -EFAULT : 0;
 }
 
-/* Context: an RCU read section. */
-static const struct docstore_version *ds_store_lookup(const struct ds_store *store,
-						      const struct ds_id *id)
+/*
+ * A document as the session sees it: as it is now, or as of its snapshot. -ESTALE if
+ * that was revoked, -ENOENT if there is no such document.
+ *
+ * Context: an RCU read section.
+ */
+static const struct docstore_version *ds_session_lookup(const struct ds_session *session,
+							const struct ds_id *id)
 {
-	u64 hash = docstore_map_hash(store->key, id->bytes, id->len);
+	u64 hash = docstore_map_hash(session->store->key, id->bytes, id->len);
+	const struct ds_partition *p = &ds_store_owned(session->store, hash)->partition;
+	const struct docstore_version *v;
 
-	return ds_partition_read(&ds_store_owned(store, hash)->partition, hash,
-				 id->bytes, id->len);
+	if (!session->snapshot) {
+		v = ds_partition_read(p, hash, id->bytes, id->len);
+	} else {
+		if (!ds_snapshot_good(session->snapshot))
+			return ERR_PTR(-ESTALE);
+		v = ds_partition_read_pinned(p, hash, id->bytes, id->len,
+					     session->snapshot->pin.list[p->number].seq);
+		/* Meanwhile it may have been: then this is not what it saw. */
+		if (!ds_snapshot_good(session->snapshot))
+			return ERR_PTR(-ESTALE);
+	}
+	return v ?: ERR_PTR(-ENOENT);
 }
 
 /**
@@ -66,14 +85,14 @@ struct ds_found {
 };
 
 /* Context: an RCU read section, to the end of which @found is good. */
-static int ds_read_find(const struct ds_store *store, const struct ds_id *id,
+static int ds_read_find(const struct ds_session *session, const struct ds_id *id,
 			struct docstore_read *arg, struct ds_found *found)
 {
-	const struct docstore_version *v = ds_store_lookup(store, id);
+	const struct docstore_version *v = ds_session_lookup(session, id);
 	struct ds_value value;
 
-	if (!v)
-		return -ENOENT;
+	if (IS_ERR(v))
+		return PTR_ERR(v);
 	arg->version = v->version;
 	if (!arg->property) {
 		found->head_len = ds_version_head(v, &found->head);
@@ -107,7 +126,7 @@ static bool ds_read_direct(const struct docstore_read *arg, const struct ds_foun
 }
 
 /* By way of kernel memory, for those whose buffer was not there. */
-static int ds_read_bounce(const struct ds_store *store, const struct ds_id *id,
+static int ds_read_bounce(const struct ds_session *session, const struct ds_id *id,
 			  struct docstore_read *arg)
 {
 	struct ds_found found;
@@ -123,7 +142,7 @@ static int ds_read_bounce(const struct ds_store *store, const struct ds_id *id,
 		if (!copy)
 			return -ENOMEM;
 		rcu_read_lock();
-		err = ds_read_find(store, id, arg, &found);
+		err = ds_read_find(session, id, arg, &found);
 		if (!err) {
 			len = min(arg->length, room);
 			memcpy(copy, &found.head, min(found.head_len, len));
@@ -164,13 +183,17 @@ int ds_ioctl_read(struct ds_session *session, void *data)
 	if (err)
 		return err;
 
-	this_cpu_inc(store->stats->reads);
+	ds_hint_read(store, id.bytes, id.len);
 	rcu_read_lock();
-	err = ds_read_find(store, &id, arg, &found);
+	err = ds_read_find(session, &id, arg, &found);
 	if (!err)
 		copied = ds_read_direct(arg, &found);
 	rcu_read_unlock();
-	return copied ? err : ds_read_bounce(store, &id, arg);
+	if (!copied)
+		err = ds_read_bounce(session, &id, arg);
+	if (!err)
+		ds_session_bytes_out(session, min(arg->length, arg->buffer_len));
+	return err;
 }
 
 /* A window is so long, unless a document needs a longer one; a multiple of 8. */
@@ -202,19 +225,19 @@ static int ds_read_open(struct ds_read_window *window, const struct docstore_rea
 }
 
 /*
- * Copy one document into the window. Return 0, -ENOENT, or -ENOSPC with the
+ * Copy one document into the window. Return 0, -ENOENT, -ESTALE, or -ENOSPC with the
  * document's length in @item if it does not fit.
  */
-static int ds_read_into(const struct ds_store *store, const struct ds_id *id,
+static int ds_read_into(const struct ds_session *session, const struct ds_id *id,
 			struct ds_read_window *window, struct docstore_read_item *item)
 {
 	const struct docstore_version *v;
 	int err = 0;
 
 	rcu_read_lock();
-	v = ds_store_lookup(store, id);
-	if (!v) {
-		err = -ENOENT;
+	v = ds_session_lookup(session, id);
+	if (IS_ERR(v)) {
+		err = PTR_ERR(v);
 	} else {
 		item->length = v->size;
 		if (v->size > window->room - window->used)
@@ -253,7 +276,7 @@ static void ds_read_advance(struct docstore_read_many *arg, struct ds_read_windo
  * One item. Return 1 if it is done, 0 if it does not fit into the caller's
  * buffer.
  */
-static int ds_read_item(const struct ds_store *store, struct docstore_read_many *arg,
+static int ds_read_item(const struct ds_session *session, struct docstore_read_many *arg,
 			struct ds_read_window *window, struct docstore_read_item *item)
 {
 	struct ds_id id;
@@ -268,8 +291,8 @@ static int ds_read_item(const struct ds_store *store, struct docstore_read_many 
 	if (err)
 		return 1;
 
-	this_cpu_inc(store->stats->reads);
-	while ((err = ds_read_into(store, &id, window, item)) == -ENOSPC) {
+	ds_hint_read(session->store, id.bytes, id.len);
+	while ((err = ds_read_into(session, &id, window, item)) == -ENOSPC) {
 		/* The window may be full, or too short, where the buffer is not. */
 		if (!window->used && item->length > arg->buffer_len - arg->used) {
 			arg->needed = item->length;
@@ -280,13 +303,15 @@ static int ds_read_item(const struct ds_store *store, struct docstore_read_many 
 		if (err)
 			return err;
 	}
+	if (err == -ESTALE)
+		return err;
 	item->result = err;
 	if (!err)
 		ds_read_advance(arg, window, item);
 	return 1;
 }
 
-static int ds_read_items(const struct ds_store *store, struct docstore_read_many *arg,
+static int ds_read_items(const struct ds_session *session, struct docstore_read_many *arg,
 			 struct ds_read_window *window)
 {
 	struct docstore_read_item item;
@@ -297,7 +322,7 @@ static int ds_read_items(const struct ds_store *store, struct docstore_read_many
 					 arg->done);
 		if (ret)
 			return ret;
-		ret = ds_read_item(store, arg, window, &item);
+		ret = ds_read_item(session, arg, window, &item);
 		if (ret < 0)
 			return ret;
 		if (!ret)
@@ -313,12 +338,71 @@ static int ds_read_items(const struct ds_store *store, struct docstore_read_many
 	return ds_read_flush(arg, window);
 }
 
+/* How much room all documents take together, as of a snapshot. */
+static int ds_read_measure(const struct ds_session *session, const struct docstore_read_many *arg,
+			   u64 *total)
+{
+	const struct docstore_version *v;
+	struct docstore_read_item item;
+	struct ds_id id;
+	int err;
+	u32 i;
+
+	for (i = 0, *total = 0; i < arg->count; i++) {
+		err = ds_copy_element_in(&item, sizeof(item), arg->items, arg->item_size, i);
+		if (err)
+			return err;
+		err = ds_id_copy(&id, item.id, item.id_len);
+		if (err == -EFAULT)
+			return err;
+		if (err)
+			continue;
+		rcu_read_lock();
+		v = ds_session_lookup(session, &id);
+		if (!IS_ERR(v))
+			*total = ALIGN(*total, 8) + v->size;
+		rcu_read_unlock();
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+	return 0;
+}
+
+/* All documents as of one moment, or none of them if they don't fit. */
+static int ds_read_together(const struct ds_session *session, struct docstore_read_many *arg,
+			    struct ds_read_window *window)
+{
+	struct ds_session at = *session;
+	bool own = !session->snapshot;
+	u64 total;
+	int err;
+
+	if (own) {
+		at.snapshot = ds_snapshot_take(session->store, 0, true);
+		if (IS_ERR(at.snapshot))
+			return PTR_ERR(at.snapshot);
+	}
+	err = ds_read_measure(&at, arg, &total);
+	if (!err && total <= arg->buffer_len)
+		err = ds_read_items(&at, arg, window);
+	/* Also if the caller has put other ids there meanwhile. */
+	if (!err && arg->done < arg->count) {
+		arg->done = 0;
+		arg->used = 0;
+		arg->needed = min_t(u64, max_t(u64, total, arg->needed), U32_MAX);
+	}
+	if (own)
+		ds_snapshot_close(at.snapshot);
+	return err;
+}
+
 /**
  * ds_ioctl_read_many() - DOCSTORE_READ_MANY
  * @session: the caller's session
  * @data: struct docstore_read_many
  *
- * Return: 0, -E2BIG, -EFAULT, -EINTR, -EINVAL or -ENOMEM.
+ * Return: 0, -E2BIG, -EBUSY, -EFAULT, -EINTR, -EINVAL, -ENOMEM or -ESTALE.
  */
 int ds_ioctl_read_many(struct ds_session *session, void *data)
 {
@@ -329,13 +413,17 @@ int ds_ioctl_read_many(struct ds_session *session, void *data)
 	arg->done = 0;
 	arg->used = 0;
 	arg->needed = 0;
-	if (arg->flags || !arg->count || arg->item_size < sizeof(struct docstore_read_item))
+	if ((arg->flags & ~DOCSTORE_READ_TOGETHER) || !arg->count ||
+	    arg->item_size < sizeof(struct docstore_read_item))
 		return -EINVAL;
 	if (arg->count > DOCSTORE_MAX_OPS)
 		return -E2BIG;
 	err = ds_read_open(&window, arg, min_t(u32, arg->buffer_len, DS_READ_WINDOW));
-	if (!err)
-		err = ds_read_items(session->store, arg, &window);
+	if (!err && (arg->flags & DOCSTORE_READ_TOGETHER))
+		err = ds_read_together(session, arg, &window);
+	else if (!err)
+		err = ds_read_items(session, arg, &window);
 	kvfree(window.bytes);
+	ds_session_bytes_out(session, arg->used);
 	return err;
 }

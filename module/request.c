@@ -3,15 +3,16 @@
  * The life of a request: split by partition, queued, waited for.
  */
 #include <linux/jiffies.h>
+#include <linux/ktime.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
-#include <linux/module.h>
 #include <linux/percpu.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/clock.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
+#include "coordinator.h"
 #include "memory.h"
 #include "owner.h"
 #include "request.h"
@@ -26,184 +27,6 @@
 
 /* How often a submitter that has other work to do looks for signals. */
 #define DS_REQUEST_SLICE	((unsigned long)msecs_to_jiffies(100))
-
-static unsigned int submit_poll_us = 10;
-module_param(submit_poll_us, uint, 0644);
-MODULE_PARM_DESC(submit_poll_us,
-		 "How long submitters look for their results before they sleep, in microseconds");
-
-/*
- * Blocks of memory for requests, in two sizes; larger ones are allocated as they are
- * needed. Of each size one is kept on each CPU: most requests are gone before the next
- * one comes, and to allocate, clear and charge memory takes longer than many of them.
- */
-enum ds_request_size {
-	DS_REQUEST_SMALL,
-	DS_REQUEST_MEDIUM,
-	DS_REQUEST_SIZES,
-	DS_REQUEST_LARGE = DS_REQUEST_SIZES,
-};
-
-static const u32 ds_request_bytes[DS_REQUEST_SIZES] = {
-	[DS_REQUEST_SMALL] = 2048,
-	[DS_REQUEST_MEDIUM] = 64 * 1024,
-};
-
-static struct kmem_cache *ds_request_cache;
-static DEFINE_PER_CPU(struct ds_request *, ds_request_spare[DS_REQUEST_SIZES]);
-
-/*
- * A block with at least so many bytes. One that may outlive the system call is charged
- * to who makes it.
- */
-static struct ds_request *ds_request_alloc(size_t bytes, bool async)
-{
-	gfp_t gfp = async ? GFP_KERNEL_ACCOUNT : GFP_KERNEL;
-	struct ds_request *request = NULL;
-	u32 size = DS_REQUEST_SMALL;
-
-	while (size < DS_REQUEST_SIZES && bytes > ds_request_bytes[size])
-		size++;
-	/* Who is charged for it gets no more than is needed. */
-	if (async && size == DS_REQUEST_MEDIUM)
-		size = DS_REQUEST_LARGE;
-	if (size < DS_REQUEST_SIZES && !async)
-		request = this_cpu_xchg(ds_request_spare[size], NULL);
-	if (!request && size == DS_REQUEST_SMALL)
-		request = kmem_cache_alloc(ds_request_cache, gfp);
-	else if (!request && size == DS_REQUEST_MEDIUM)
-		request = kvmalloc(ds_request_bytes[size], gfp);
-	else if (!request)
-		request = kvmalloc(bytes, GFP_KERNEL_ACCOUNT);
-	if (!request)
-		return NULL;
-	memset(request, 0, sizeof(*request));
-	request->size = size;
-	request->async = async;
-	return request;
-}
-
-static void ds_request_free(struct ds_request *request)
-{
-	u32 size = request->size;
-
-	if (size < DS_REQUEST_SIZES && !request->async &&
-	    !this_cpu_cmpxchg(ds_request_spare[size], NULL, request))
-		return;
-	if (size == DS_REQUEST_SMALL)
-		kmem_cache_free(ds_request_cache, request);
-	else
-		kvfree(request);
-}
-
-/**
- * ds_request_create() - a request without contents
- * @store: for which store
- * @count: for how many operations
- * @async: it may go on when the system call has returned
- *
- * Return: the request, with room for the operations, which are not cleared; or NULL.
- */
-struct ds_request *ds_request_create(struct ds_store *store, u32 count, bool async)
-{
-	u32 nparts = min(count, store->npartitions);
-	size_t deltas, changes, parts, part_of, ops, bytes;
-	struct ds_request *request;
-
-	deltas = sizeof(*request);
-	changes = deltas + count * sizeof(*request->deltas);
-	parts = changes + count * sizeof(*request->changes);
-	ops = parts + nparts * sizeof(*request->parts);
-	part_of = ops + count * sizeof(*request->ops);
-	bytes = ALIGN(part_of + store->npartitions * sizeof(*request->part_of), sizeof(u64));
-	request = ds_request_alloc(bytes, async);
-	if (!request)
-		return NULL;
-	refcount_set(&request->ref, 1);
-	init_completion(&request->done);
-	ds_store_get(store);
-	request->store = store;
-	request->count = count;
-	request->bytes = bytes;
-	request->deltas = (void *)request + deltas;
-	request->changes = (void *)request + changes;
-	request->parts = (void *)request + parts;
-	request->ops = (void *)request + ops;
-	request->part_of = (void *)request + part_of;
-	memset(request->parts, 0, nparts * sizeof(*request->parts));
-	memset(request->part_of, 0, store->npartitions * sizeof(*request->part_of));
-	return request;
-}
-
-/**
- * ds_request_payload() - make room for what operations point at
- * @request: the request
- * @bytes: of ids, values, and room for answers
- *
- * Return: 0 or -ENOMEM.
- */
-int ds_request_payload(struct ds_request *request, u32 bytes)
-{
-	if (request->size < DS_REQUEST_SIZES &&
-	    bytes <= ds_request_bytes[request->size] - request->bytes) {
-		request->payload = (void *)request + request->bytes;
-		return 0;
-	}
-	request->own_payload = kvmalloc(bytes, GFP_KERNEL_ACCOUNT);
-	request->payload = request->own_payload;
-	return request->payload ? 0 : -ENOMEM;
-}
-
-/**
- * ds_request_put() - let go of a request
- * @request: the request
- *
- * Context: may sleep.
- */
-void ds_request_put(struct ds_request *request)
-{
-	struct ds_store *store = request->store;
-
-	if (!refcount_dec_and_test(&request->ref))
-		return;
-	kvfree(request->own_payload);
-	ds_request_free(request);
-	ds_store_put(store);
-}
-
-/**
- * ds_requests_init() - prepare for requests
- *
- * Return: 0 or -ENOMEM.
- */
-int ds_requests_init(void)
-{
-	const u32 head = sizeof(struct ds_request);
-	const u32 bytes = ds_request_bytes[DS_REQUEST_SMALL];
-
-	/* Operations, ids, values and answers are copied from and to user space. */
-	ds_request_cache = kmem_cache_create_usercopy("docstore_request", bytes, 0,
-						      SLAB_HWCACHE_ALIGN, head, bytes - head,
-						      NULL);
-	return ds_request_cache ? 0 : -ENOMEM;
-}
-
-/**
- * ds_requests_exit() - undo it, when there are none any more
- */
-void ds_requests_exit(void)
-{
-	struct ds_request *request;
-	unsigned int cpu;
-
-	for_each_possible_cpu(cpu) {
-		request = per_cpu(ds_request_spare[DS_REQUEST_SMALL], cpu);
-		if (request)
-			kmem_cache_free(ds_request_cache, request);
-		kvfree(per_cpu(ds_request_spare[DS_REQUEST_MEDIUM], cpu));
-	}
-	kmem_cache_destroy(ds_request_cache);
-}
 
 /*
  * Several changes of a batch may be about the same document, not next to each
@@ -273,12 +96,26 @@ static u32 ds_delta_bytes(const struct ds_delta *delta)
 	return bytes;
 }
 
+/* Its parts are carried out together: link them, for who has all of their partitions. */
+static void ds_request_span(struct ds_request *request)
+{
+	u32 i;
+
+	request->span = true;
+	for (i = 0; i < request->nparts; i++) {
+		struct ds_batch *batch = &request->parts[i].batch;
+
+		batch->partition = &request->parts[i].owned->partition;
+		batch->span = i + 1 < request->nparts ? &request->parts[i + 1].batch : NULL;
+	}
+}
+
 /**
  * ds_request_split() - sort the operations by document and partition
  * @request: a request with its deltas, and changes with hash, id, deltas, count
  * @atomic: the batch is atomic
  *
- * Return: 0, -ENOMEM, or -EXDEV if an atomic batch spans partitions.
+ * Return: 0 or -ENOMEM.
  */
 int ds_request_split(struct ds_request *request, bool atomic)
 {
@@ -302,16 +139,67 @@ int ds_request_split(struct ds_request *request, bool atomic)
 		*part->last = change;
 		part->last = &change->next;
 	}
-	return atomic && request->nparts > 1 ? -EXDEV : 0;
+	if (atomic && request->nparts > 1)
+		ds_request_span(request);
+	ds_request_move(request, DS_REQUEST_PARSING, DS_REQUEST_VALIDATED);
+	return 0;
+}
+
+/**
+ * ds_request_hold() - make a request of no batch, for which all partitions are held
+ * @request: a request with room for as many operations as the store has partitions
+ * @held: called when they are; by their owner, who may not sleep there
+ * @private: for @held
+ */
+void ds_request_hold(struct ds_request *request, void (*held)(struct ds_request *request),
+		     void *private)
+{
+	u32 i;
+
+	for (i = 0; i < request->store->npartitions; i++)
+		ds_request_part(request, request->store->owned[i])->batch.atomic = true;
+	request->held = held;
+	request->private = private;
+	ds_request_span(request);
+	ds_request_move(request, DS_REQUEST_PARSING, DS_REQUEST_VALIDATED);
+}
+
+/**
+ * ds_request_bytes_needed() - how much memory a request needs
+ * @request: the request
+ *
+ * Return: bytes, about.
+ */
+u64 ds_request_bytes_needed(const struct ds_request *request)
+{
+	u64 bytes = 0;
+	u32 i;
+
+	for (i = 0; i < request->nparts; i++)
+		bytes += request->parts[i].bytes;
+	return bytes;
+}
+
+/**
+ * ds_part_enqueue() - let the owner of its partition find a part
+ * @part: the part, whose request stays until it was found
+ *
+ * Context: any that may wake others; the caller holds the store.
+ */
+void ds_part_enqueue(struct ds_part *part)
+{
+	struct ds_owned *owned = part->owned;
+
+	/* Full barrier in it: the part is complete for who takes it. */
+	llist_add(&part->node, &owned->queue);
+	ds_owner_kick(owned);
 }
 
 static void ds_part_queue(struct ds_part *part)
 {
 	refcount_inc(&part->request->ref);
 	atomic_set(&part->state, DS_PART_QUEUED);
-	/* Full barrier in it: the part is complete for who takes it. */
-	llist_add(&part->node, &part->owned->queue);
-	ds_owner_kick(part->owned);
+	ds_part_enqueue(part);
 }
 
 /**
@@ -324,13 +212,19 @@ static void ds_part_queue(struct ds_part *part)
  */
 bool ds_part_begin(struct ds_part *part)
 {
-	return atomic_cmpxchg(&part->state, DS_PART_QUEUED, DS_PART_PROCESSING) ==
-	       DS_PART_QUEUED;
+	if (atomic_cmpxchg(&part->state, DS_PART_QUEUED, DS_PART_PROCESSING) !=
+	    DS_PART_QUEUED)
+		return false;
+	ds_request_processing(part->request);
+	return true;
 }
 
 /* All parts that were queued are finished. */
 static void ds_request_finished(struct ds_request *request)
 {
+	/* Who is told may take a while to wake up. */
+	if (request->life.timed)
+		WRITE_ONCE(request->life.at[DS_REQUEST_COMPLETE], local_clock());
 	if (request->finished)
 		request->finished(request);
 	else
@@ -398,7 +292,7 @@ static void ds_part_set_results(struct ds_part *part, int error)
  */
 static bool ds_request_poll(struct ds_request *request)
 {
-	u64 end = READ_ONCE(submit_poll_us) * 1000ULL;
+	u64 end = request->config.submit_poll_us * 1000ULL;
 
 	if (!end || num_online_cpus() == 1)
 		return false;
@@ -440,11 +334,33 @@ static long ds_request_sleep(struct ds_request *request, unsigned long timeout)
 	}
 }
 
+/* Is its time over? */
+static bool ds_request_late(const struct ds_request *request)
+{
+	return request->deadline && ktime_get_ns() >= request->deadline;
+}
+
+/* How long a request may still wait, in jiffies, at least one. */
+static unsigned long ds_request_left(const struct ds_request *request)
+{
+	u64 now;
+
+	if (!request->deadline)
+		return MAX_SCHEDULE_TIMEOUT;
+	now = ktime_get_ns();
+	return now < request->deadline ? nsecs_to_jiffies(request->deadline - now) + 1 : 1;
+}
+
+static void ds_request_set_deadline(struct ds_request *request, u32 timeout_ms)
+{
+	request->deadline = timeout_ms ? ktime_get_ns() + (u64)timeout_ms * NSEC_PER_MSEC : 0;
+}
+
 /*
  * Wait for all parts. A signal or the timeout takes back those that no owner has
  * begun with; the others are finished, which takes no longer than their commit.
  */
-static int ds_request_wait(struct ds_request *request, unsigned long timeout)
+static int ds_request_wait(struct ds_request *request)
 {
 	long left;
 
@@ -453,10 +369,13 @@ static int ds_request_wait(struct ds_request *request, unsigned long timeout)
 		return 0;
 	}
 	this_cpu_inc(request->store->stats->slept);
-	left = ds_request_sleep(request, timeout);
+	/* Jiffies may lag behind, and then go faster than time. */
+	do
+		left = ds_request_sleep(request, ds_request_left(request));
+	while (!left && !ds_request_late(request));
 	if (left > 0)
 		return 0;
-	ds_request_cancel(request, 0);
+	ds_request_cancel(request, left ? -ERESTARTSYS : -ETIMEDOUT);
 	wait_for_completion(&request->done);
 	return left ? -ERESTARTSYS : -ETIMEDOUT;
 }
@@ -469,6 +388,11 @@ static u32 ds_request_lend(struct ds_request *request, bool again)
 {
 	u32 i, parts = 0;
 
+	if (request->span) {
+		request->parts[0].queue = again ? ds_request_nomem(request) :
+						  !ds_coordinator_lend(request);
+		return request->parts[0].queue;
+	}
 	for (i = 0; i < request->nparts; i++) {
 		struct ds_part *part = &request->parts[i];
 
@@ -484,20 +408,36 @@ static void ds_request_queue(struct ds_request *request, u32 parts)
 
 	atomic_set(&request->pending, parts);
 	reinit_completion(&request->done);
+	if (request->span) {
+		refcount_inc(&request->ref);
+		atomic_set(&request->parts[0].state, DS_PART_QUEUED);
+		ds_coordinator_queue(request);
+		return;
+	}
 	for (i = 0; i < request->nparts; i++)
 		if (request->parts[i].queue)
 			ds_part_queue(&request->parts[i]);
 }
 
+/* Is there room for it where it has to wait? */
+static int ds_request_admit(struct ds_request *request, bool again)
+{
+	return request->span ? ds_coordinator_reserve(request, again) : 0;
+}
+
 /* Carry all parts out that have something left to do. */
-static int ds_request_round(struct ds_request *request, bool again, unsigned long timeout)
+static int ds_request_round(struct ds_request *request, bool again)
 {
 	u32 parts = ds_request_lend(request, again);
+	int err;
 
 	if (!parts)
 		return 0;
+	err = ds_request_admit(request, again);
+	if (err)
+		return err;
 	ds_request_queue(request, parts);
-	return ds_request_wait(request, timeout);
+	return ds_request_wait(request);
 }
 
 /*
@@ -517,6 +457,7 @@ static bool ds_request_relieve(struct ds_request *request, int *err)
 
 		if (!part->batch.nomem)
 			continue;
+		this_cpu_inc(request->store->stats->no_memory);
 		one = ds_memory_top_up(part->owned, part->bytes, true);
 		if (!one) {
 			hope = true;
@@ -532,7 +473,13 @@ static bool ds_request_relieve(struct ds_request *request, int *err)
 	return wait || hope;
 }
 
-static bool ds_request_nomem(const struct ds_request *request)
+/**
+ * ds_request_nomem() - did any part of a request find no memory
+ * @request: the request
+ *
+ * Return: true if so.
+ */
+bool ds_request_nomem(const struct ds_request *request)
 {
 	u32 i;
 
@@ -545,13 +492,14 @@ static bool ds_request_nomem(const struct ds_request *request)
 /* After a signal or a timeout: what was not carried out says so. */
 static bool ds_request_settle_canceled(struct ds_request *request)
 {
-	bool any = false;
+	bool any = request->span && !ds_request_was_canceled(request);
 	u32 i;
 
 	for (i = 0; i < request->nparts; i++) {
 		struct ds_part *part = &request->parts[i];
 
-		if (atomic_read(&part->state) != DS_PART_CANCELED || part->begun)
+		if (!request->span &&
+		    (atomic_read(&part->state) != DS_PART_CANCELED || part->begun))
 			any = true;
 		/* Also of those that the owner had begun with and had no memory for. */
 		ds_part_set_results(part, -ECANCELED);
@@ -559,40 +507,36 @@ static bool ds_request_settle_canceled(struct ds_request *request)
 	return any;
 }
 
-/* How long a request may still wait, in jiffies, at least one. */
-static unsigned long ds_request_left(unsigned long begin, u32 timeout_ms)
-{
-	unsigned long end = begin + msecs_to_jiffies(timeout_ms);
-
-	if (!timeout_ms)
-		return MAX_SCHEDULE_TIMEOUT;
-	return time_after(end, jiffies) ? end - jiffies : 1;
-}
-
 /*
  * After the first round, which has ended with @err: what found no memory is tried
  * again.
  */
-static int ds_request_settle(struct ds_request *request, int err, unsigned long begin,
-			     u32 timeout_ms)
+static int ds_request_settle(struct ds_request *request, int err)
 {
 	int tries, why = 0;
 	u32 i;
 
 	for (tries = 0; ; tries++) {
+		if (err == -EBUSY)
+			return err;
 		if (err)
-			return ds_request_settle_canceled(request) || tries ? 0 : err;
+			return ds_request_settle_canceled(request) ||
+			       (tries && !request->span) ? 0 : err;
 		if (!ds_request_nomem(request))
 			return 0;
-		if (tries == DS_REQUEST_TRIES)
+		/* Any of its partitions may lack some, one after the other. */
+		if (tries == DS_REQUEST_TRIES + (request->span ? request->nparts : 0))
 			break;
 		if (!ds_request_relieve(request, &why))
 			break;
-		err = ds_request_round(request, true, ds_request_left(begin, timeout_ms));
+		err = ds_request_round(request, true);
 	}
-	for (i = 0; i < request->nparts; i++)
+	for (i = 0; i < request->nparts; i++) {
 		if (request->parts[i].batch.nomem)
 			ds_part_set_results(&request->parts[i], why ?: -ENOSPC);
+		else if (request->span)
+			ds_part_set_results(&request->parts[i], -ECANCELED);
+	}
 	return 0;
 }
 
@@ -602,6 +546,16 @@ static void ds_request_top_up(struct ds_request *request)
 
 	for (i = 0; i < request->nparts; i++)
 		ds_memory_top_up(request->parts[i].owned, request->parts[i].bytes, false);
+}
+
+/* What came of it is known. */
+static int ds_request_over(struct ds_request *request, int err)
+{
+	if (err)
+		ds_request_fail(request, err);
+	else
+		ds_request_move(request, DS_REQUEST_PROCESSING, DS_REQUEST_COMPLETE);
+	return err;
 }
 
 /**
@@ -615,18 +569,23 @@ static void ds_request_top_up(struct ds_request *request)
  */
 int ds_request_run(struct ds_request *request, u32 timeout_ms)
 {
-	unsigned long begin = jiffies;
 	int err;
 
+	ds_request_set_deadline(request, timeout_ms);
 	ds_request_top_up(request);
-	err = ds_request_round(request, false, ds_request_left(begin, timeout_ms));
-	return ds_request_settle(request, err, begin, timeout_ms);
+	err = ds_request_round(request, false);
+	return ds_request_over(request, ds_request_settle(request, err));
 }
 
 static void ds_request_expire(struct timer_list *timer)
 {
 	struct ds_request *request = container_of(timer, struct ds_request, timer);
 
+	/* Jiffies may lag behind, and then go faster than time. */
+	if (!ds_request_late(request)) {
+		mod_timer(timer, jiffies + ds_request_left(request));
+		return;
+	}
 	ds_request_cancel(request, -ETIMEDOUT);
 	/* There may be parts that are about to be queued: they get no longer than this. */
 	if (atomic_read(&request->pending))
@@ -638,13 +597,20 @@ static void ds_request_expire(struct timer_list *timer)
  * @request: the request, split
  *
  * Context: may sleep.
- * Return: true if that was all, and ds_request_collect() follows; false if
- * ds_request_start() is to.
+ * Return: 1 if that was all, and ds_request_collect() follows; 0 if ds_request_start()
+ * is to; -EBUSY if nothing was done and can't be now.
  */
-bool ds_request_try(struct ds_request *request)
+int ds_request_try(struct ds_request *request)
 {
+	int err;
+
 	ds_request_top_up(request);
-	return !ds_request_lend(request, false);
+	if (!ds_request_lend(request, false))
+		return 1;
+	err = ds_request_admit(request, false);
+	if (err)
+		ds_request_fail(request, err);
+	return err;
 }
 
 /**
@@ -666,9 +632,10 @@ void ds_request_start(struct ds_request *request, u32 timeout_ms,
 	/* Before the timer looks at it. */
 	atomic_set(&request->pending, parts);
 	if (timeout_ms) {
-		request->timed = true;
+		request->has_timer = true;
+		ds_request_set_deadline(request, timeout_ms);
 		timer_setup(&request->timer, ds_request_expire, 0);
-		mod_timer(&request->timer, jiffies + msecs_to_jiffies(timeout_ms) + 1);
+		mod_timer(&request->timer, jiffies + ds_request_left(request));
 	}
 	refcount_inc(&request->ref);
 	ds_request_queue(request, parts);
@@ -686,13 +653,16 @@ void ds_request_start(struct ds_request *request, u32 timeout_ms,
  */
 int ds_request_collect(struct ds_request *request, bool again)
 {
+	int err = again ? 0 : -ECANCELED;
 	u32 i;
 
-	if (request->timed)
+	if (request->has_timer)
 		timer_delete_sync(&request->timer);
 	request->finished = NULL;
+	/* From here on somebody waits for it, and can be interrupted. */
+	request->deadline = 0;
 	for (i = 0; i < request->nparts; i++)
 		if (atomic_read(&request->parts[i].state) == DS_PART_CANCELED)
-			return ds_request_settle(request, request->canceled, 0, 0);
-	return ds_request_settle(request, again ? 0 : -ECANCELED, jiffies, 0);
+			err = request->canceled;
+	return ds_request_over(request, ds_request_settle(request, err));
 }

@@ -2,8 +2,9 @@
 /*
  * Stores: the table of their names, their life, and what they have counted.
  *
- * Locks: ds_stores_lock holds the table. Nothing is taken under it but the
- * allocator's locks.
+ * Locks: ds_stores_lock holds the table. Under it directories of sysfs are added and
+ * removed, work is queued, and who shows all stores takes, for each, what its parts are
+ * under: pins_lock, and spinlocks.
  */
 #include <linux/cred.h>
 #include <linux/err.h>
@@ -18,18 +19,16 @@
 #include <linux/user_namespace.h>
 #include <linux/wait_bit.h>
 
+#include "check.h"
+#include "backlog.h"
+#include "config.h"
+#include "contention.h"
 #include "memory.h"
 #include "owner.h"
+#include "session.h"
+#include "snapshot.h"
 #include "store.h"
-
-static unsigned int max_stores = 1024;
-module_param(max_stores, uint, 0644);
-MODULE_PARM_DESC(max_stores, "How many stores there may be");
-
-static unsigned int memory_percent = 25;
-module_param(memory_percent, uint, 0644);
-MODULE_PARM_DESC(memory_percent,
-		 "Limit of a store that is created without one, in percent of the machine's memory");
+#include "sysfs.h"
 
 static LIST_HEAD(ds_stores);
 static DEFINE_MUTEX(ds_stores_lock);
@@ -79,9 +78,10 @@ static void ds_owned_destroy(struct ds_owned *owned)
 {
 	if (!owned)
 		return;
-	if (owned->partition.stats.documents)
+	if (owned->holds_module)
 		module_put(THIS_MODULE);
 	ds_memory_release(owned);
+	ds_backlog_destroy(owned);
 	free_page((unsigned long)owned->partition.map);
 	kvfree(owned->chunks);
 	kvfree(owned->backing);
@@ -110,7 +110,9 @@ static struct ds_owned *ds_owned_create(struct ds_store *store, u32 number, u32 
 	owned->number = number;
 	mutex_init(&owned->memory_lock);
 	init_rwsem(&owned->map_lock);
-	ds_partition_init(&owned->partition, map, owned->chunks, max_chunks, store->key);
+	ds_partition_init(&owned->partition, map, owned->chunks, max_chunks, store->key,
+			  &store->past, number);
+	store->past.partitions[number] = &owned->partition;
 	ds_owner_prepare(owned);
 	return owned;
 }
@@ -121,7 +123,9 @@ static void ds_store_free(struct ds_store *store)
 
 	for (i = 0; i < store->npartitions; i++)
 		ds_owned_destroy(store->owned[i]);
+	ds_pins_destroy(store);
 	free_percpu(store->stats);
+	ds_config_destroy(store);
 	ds_map_destroy(store);
 	ds_names_destroy(&store->names);
 	kvfree(store);
@@ -150,6 +154,7 @@ static void ds_store_rest(struct ds_store *store)
 {
 	u32 i;
 
+	ds_checker_rest(store);
 	for (i = 0; i < store->npartitions; i++)
 		ds_owner_rest(store->owned[i]);
 }
@@ -169,7 +174,8 @@ void ds_store_close(struct ds_store *store)
 
 static u64 ds_store_default_bytes(void)
 {
-	return div_u64((u64)totalram_pages() << PAGE_SHIFT, 100) * min(memory_percent, 100U);
+	return div_u64((u64)totalram_pages() << PAGE_SHIFT, 100) *
+	       ds_config_module(DOCSTORE_SETTING_MEMORY_PERCENT);
 }
 
 static u32 ds_store_max_chunks(u64 max_bytes)
@@ -237,7 +243,10 @@ static struct ds_store *ds_store_alloc(const struct docstore_store_create *arg)
 	atomic64_set(&store->bytes, ds_store_min_bytes(n, max_bytes));
 	atomic_inc(&ds_stores_alive);
 
-	if (ds_map_create(store, max_chunks))
+	ds_coordinator_init(&store->coordinator);
+	ds_checker_prepare(store);
+	ds_streams_prepare(&store->streams);
+	if (ds_map_create(store, max_chunks) || ds_pins_init(store))
 		goto err;
 	store->stats = alloc_percpu_gfp(struct ds_store_stats, GFP_KERNEL_ACCOUNT);
 	if (!store->stats)
@@ -274,7 +283,7 @@ struct ds_store *ds_store_find(const char *name)
 {
 	struct ds_store *store;
 
-	mutex_lock(&ds_stores_lock);
+	ds_contention_mutex_lock(&ds_stores_lock, DS_PLACE_STORES);
 	store = ds_stores_lookup(name);
 	if (store)
 		ds_store_get(store);
@@ -287,16 +296,23 @@ static int ds_stores_insert(struct ds_store *store)
 {
 	int err = 0;
 
-	mutex_lock(&ds_stores_lock);
+	ds_contention_mutex_lock(&ds_stores_lock, DS_PLACE_STORES);
 	if (ds_stores_lookup(store->name)) {
 		err = -EEXIST;
-	} else if (ds_stores_number >= READ_ONCE(max_stores)) {
+	} else if (ds_stores_number >= ds_config_module(DOCSTORE_SETTING_MAX_STORES)) {
 		err = -ENOSPC;
 	} else {
 		store->incarnation = ++ds_stores_incarnation;
 		store->map.head->incarnation = store->incarnation;
+		err = ds_sysfs_add(store);
+	}
+	if (!err) {
 		list_add_tail(&store->node, &ds_stores);
 		ds_stores_number++;
+		/* Later changes of the module's settings go to all that are in the table. */
+		ds_store_configured(store);
+		/* The table holds it, for as long as the lock is held at least. */
+		ds_checker_begin(store);
 	}
 	mutex_unlock(&ds_stores_lock);
 	return err;
@@ -332,7 +348,7 @@ int ds_store_remove(const char *name)
 	struct ds_store *store;
 	int err = 0;
 
-	mutex_lock(&ds_stores_lock);
+	ds_contention_mutex_lock(&ds_stores_lock, DS_PLACE_STORES);
 	store = ds_stores_lookup(name);
 	if (!store)
 		err = -ENOENT;
@@ -341,6 +357,7 @@ int ds_store_remove(const char *name)
 	if (!err) {
 		list_del(&store->node);
 		ds_stores_number--;
+		ds_sysfs_remove(store);
 		WRITE_ONCE(store->removed, true);
 		ds_map_removed(store);
 	}
@@ -382,10 +399,11 @@ int ds_store_permission(const struct ds_store *store, u32 want)
  */
 void ds_store_fill_info(struct ds_store *store, struct docstore_store_info *info)
 {
+	struct docstore_counters c;
 	u32 size = info->size;
-	int cpu;
 	u32 i;
 
+	ds_stats_sum(store, &c);
 	*info = (struct docstore_store_info){
 		.size = size,
 		.incarnation = store->incarnation,
@@ -395,37 +413,30 @@ void ds_store_fill_info(struct ds_store *store, struct docstore_store_info *info
 		.mode = store->mode,
 		.partitions = store->npartitions,
 		.max_bytes = store->max_bytes,
-		.bytes = atomic64_read(&store->bytes),
+		.bytes = c.bytes,
+		.bytes_used = c.bytes_used,
+		.bytes_retired = c.bytes_retired,
+		.documents = c.documents,
 		.names = READ_ONCE(store->names.count),
+		.commits = c.commits,
+		.batches = c.batches,
+		.batches_failed = c.batches_failed,
+		.changes = c.changes,
+		.reads = c.reads,
+		.scanned = c.scanned,
 		.map_size = store->map.head->size,
+		.lent = c.lent,
+		.polled = c.polled,
+		.slept = c.slept,
 	};
 	strscpy(info->name, store->name, sizeof(info->name));
 
 	for (i = 0; i < store->npartitions; i++) {
 		const struct ds_partition *p = &store->owned[i]->partition;
 
-		/* Its first piece is counted before it has it. */
-		if (!atomic_read(&store->owned[i]->pieces))
-			info->bytes -= ds_memory_piece();
-		info->bytes_used += READ_ONCE(p->arena.used_bytes) -
-				    READ_ONCE(p->arena.retired_bytes);
-		info->bytes_retired += READ_ONCE(p->arena.retired_bytes);
 		info->bytes_index += READ_ONCE(p->index.bytes);
 		info->bytes_documents += READ_ONCE(p->stats.document_bytes);
-		info->documents += READ_ONCE(p->stats.documents);
-		info->commits += READ_ONCE(p->stats.commits);
-		info->changes += READ_ONCE(p->stats.changes);
-	}
-	for_each_possible_cpu(cpu) {
-		const struct ds_store_stats *stats = per_cpu_ptr(store->stats, cpu);
-
-		info->batches += READ_ONCE(stats->batches);
-		info->batches_failed += READ_ONCE(stats->batches_failed);
-		info->reads += READ_ONCE(stats->reads);
-		info->scanned += READ_ONCE(stats->scanned);
-		info->lent += READ_ONCE(stats->lent);
-		info->polled += READ_ONCE(stats->polled);
-		info->slept += READ_ONCE(stats->slept);
+		info->bytes_snapshots += READ_ONCE(p->stats.past_bytes);
 	}
 }
 
@@ -441,7 +452,7 @@ int ds_stores_list(u64 cursor, struct docstore_store_info *info)
 	struct ds_store *store;
 	int found = 0;
 
-	mutex_lock(&ds_stores_lock);
+	ds_contention_mutex_lock(&ds_stores_lock, DS_PLACE_STORES);
 	list_for_each_entry(store, &ds_stores, node) {
 		if (store->incarnation <= cursor)
 			continue;
@@ -470,7 +481,71 @@ u32 ds_stores_count(void)
  */
 u32 ds_stores_max(void)
 {
-	return READ_ONCE(max_stores);
+	return ds_config_module(DOCSTORE_SETTING_MAX_STORES);
+}
+
+/**
+ * ds_stores_stuck() - the watchdog has reported a request
+ * @incarnation: of its store
+ */
+void ds_stores_stuck(u64 incarnation)
+{
+	struct ds_store *store;
+
+	ds_contention_mutex_lock(&ds_stores_lock, DS_PLACE_STORES);
+	list_for_each_entry(store, &ds_stores, node)
+		if (store->incarnation == incarnation)
+			this_cpu_inc(store->stats->stuck);
+	mutex_unlock(&ds_stores_lock);
+}
+
+/**
+ * ds_stores_each() - go through all stores that have a name
+ * @fn: called for each; may sleep, and may not ask for stores
+ * @private: for @fn
+ *
+ * Return: 0, or what @fn returned when it was not 0, which ends it.
+ */
+int ds_stores_each(int (*fn)(struct ds_store *store, void *private), void *private)
+{
+	struct ds_store *store;
+	int ret = 0;
+
+	ds_contention_mutex_lock(&ds_stores_lock, DS_PLACE_STORES);
+	list_for_each_entry(store, &ds_stores, node) {
+		ret = fn(store, private);
+		if (ret)
+			break;
+	}
+	mutex_unlock(&ds_stores_lock);
+	return ret;
+}
+
+/**
+ * ds_store_configured() - the settings of a store have changed
+ * @store: the store
+ */
+void ds_store_configured(struct ds_store *store)
+{
+	u64 hot = ds_config_of(store, DOCSTORE_SETTING_HOT_CHANGES);
+	u32 i;
+
+	for (i = 0; i < store->npartitions; i++)
+		WRITE_ONCE(store->owned[i]->partition.hot, hot);
+}
+
+/**
+ * ds_stores_configured() - the settings of the module have changed
+ */
+void ds_stores_configured(void)
+{
+	struct ds_store *store;
+
+	ds_contention_mutex_lock(&ds_stores_lock, DS_PLACE_STORES);
+	list_for_each_entry(store, &ds_stores, node)
+		ds_store_configured(store);
+	mutex_unlock(&ds_stores_lock);
+	ds_sessions_more();
 }
 
 /**
@@ -499,12 +574,16 @@ void ds_stores_exit(void)
 	struct ds_store *store, *next;
 	LIST_HEAD(stores);
 
-	mutex_lock(&ds_stores_lock);
+	ds_contention_mutex_lock(&ds_stores_lock, DS_PLACE_STORES);
 	list_splice_init(&ds_stores, &stores);
 	ds_stores_number = 0;
+	list_for_each_entry(store, &stores, node)
+		ds_sysfs_remove(store);
 	mutex_unlock(&ds_stores_lock);
 	list_for_each_entry_safe(store, next, &stores, node) {
 		list_del(&store->node);
+		/* Before that; see ds_checker_later(). */
+		WRITE_ONCE(store->removed, true);
 		ds_store_rest(store);
 		ds_store_put(store);
 	}

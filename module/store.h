@@ -18,11 +18,18 @@
 
 #include <linux/docstore.h>
 
+#include "check.h"
+#include "coordinator.h"
 #include "core/partition.h"
 #include "map.h"
 #include "names.h"
+#include "stats.h"
+#include "stream.h"
 
+struct ds_config;
 struct ds_store;
+struct ds_sysfs;
+struct ds_visit;
 
 /* Bits of struct ds_owned's state. */
 #define DS_OWNED_BIT		0	/* somebody owns it, or is about to */
@@ -43,6 +50,12 @@ struct ds_store;
  * @number: its number there; decides which worker owns it
  * @queue: requests, added by anybody and taken by the owner
  * @state: DS_OWNED_BIT and DS_OWNED_MAINTAIN_BIT
+ * @visit_lock: held by who wants to have something done by the owner
+ * @visit: what somebody wants to have done by the owner, who takes it from here
+ * @rest: requests that were taken out of the queue, behind one for which the partition
+ *	was held; for the owner
+ * @retired_seen: blocks whose retirement was traced; for the owner
+ * @holds_module: the module stays, since there are documents; for the owner
  * @ready: in its worker's list, while DS_OWNED_BIT is set
  * @maintain: wakes the owner to clean up when nothing else does
  * @give_back: frees the chunks that the arena no longer needs
@@ -62,29 +75,14 @@ struct ds_owned {
 	u32 number;
 	struct llist_head queue ____cacheline_aligned_in_smp;
 	unsigned long state;
+	struct mutex visit_lock; /* @visit */
+	struct ds_visit *visit;
+	struct llist_node *rest;
+	u64 retired_seen;
+	bool holds_module;
 	struct llist_node ready;
 	struct delayed_work maintain;
 	struct work_struct give_back;
-};
-
-/**
- * struct ds_store_stats - what was asked of a store, one set for each CPU
- * @batches: batches of which something was carried out
- * @batches_failed: batches of which nothing was
- * @reads: documents looked up
- * @scanned: documents returned by scans
- * @lent: parts of batches carried out by their submitters
- * @polled: submitters who waited without sleeping
- * @slept: submitters who slept
- */
-struct ds_store_stats {
-	u64 batches;
-	u64 batches_failed;
-	u64 reads;
-	u64 scanned;
-	u64 lent;
-	u64 polled;
-	u64 slept;
 };
 
 /**
@@ -103,8 +101,19 @@ struct ds_store_stats {
  * @key: of the hash of its ids
  * @bytes: memory it takes, where each partition counts with one chunk at least:
  *	others can't take that away
+ * @past: its pins
+ * @pins_lock: taken to take pins and to do away with them. See snapshot.c
+ * @snapshot_ids: number of the last snapshot; under @pins_lock
+ * @sweep: does away with pins that hold nothing any more
+ * @coordinator: batches that span its partitions
+ * @checker: what it has for checks
  * @names: names of properties and types
  * @map: what mappings of it begin with
+ * @sysfs: its directory there, while it has a name
+ * @config: its own settings, NULL if it has none
+ * @sessions: descriptors that are open
+ * @snapshots: of these, those of snapshots
+ * @streams: what it has for streams
  * @stats: counters of what was asked of it
  * @owned: its partitions
  */
@@ -122,8 +131,19 @@ struct ds_store {
 	u64 created;
 	u64 key[2];
 	atomic64_t bytes;
+	struct ds_past past;
+	struct mutex pins_lock; /* pins */
+	u64 snapshot_ids;
+	struct work_struct sweep;
+	struct ds_coordinator coordinator;
+	struct ds_checker checker;
 	struct ds_names names;
 	struct ds_map map;
+	struct ds_sysfs *sysfs;
+	struct ds_config __rcu *config;
+	atomic_t sessions;
+	atomic_t snapshots;
+	struct ds_streams streams;
 	struct ds_store_stats __percpu *stats;
 	struct ds_owned *owned[];
 };
@@ -142,8 +162,22 @@ static inline void ds_store_get(struct ds_store *store)
 	kref_get(&store->ref);
 }
 
+/**
+ * ds_store_published() - something was published: who waits for changes is woken
+ * @store: the store
+ *
+ * Context: may sleep. A full barrier has followed the publication, which pairs with that
+ * in ds_stream_arm().
+ */
+static inline void ds_store_published(struct ds_store *store)
+{
+	if (unlikely(READ_ONCE(store->streams.waiting)))
+		ds_streams_wake(&store->streams);
+}
+
 void ds_store_put(struct ds_store *store);
 void ds_store_close(struct ds_store *store);
+void ds_store_configured(struct ds_store *store);
 bool ds_store_charge(struct ds_store *store, size_t bytes);
 void ds_store_uncharge(struct ds_store *store, size_t bytes);
 
@@ -155,6 +189,10 @@ void ds_store_fill_info(struct ds_store *store, struct docstore_store_info *info
 int ds_stores_list(u64 cursor, struct docstore_store_info *info);
 u32 ds_stores_count(void);
 u32 ds_stores_max(void);
+void ds_stores_stuck(u64 incarnation);
+int ds_stores_each(int (*fn)(struct ds_store *store, void *private), void *private);
+
+void ds_stores_configured(void);
 
 int ds_stores_init(void);
 void ds_stores_exit(void);

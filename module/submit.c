@@ -45,6 +45,7 @@ static const struct ds_op_rule ds_op_rules[] = {
 	[DOCSTORE_OP_DELETE] = { DS_OP_WRITES, DS_TYPE(NONE) },
 	[DOCSTORE_OP_TOUCH] = { DS_OP_WRITES, DS_TYPE(NONE) | DS_TYPE(U64) },
 	[DOCSTORE_OP_SET_TYPE] = { DS_OP_WRITES | DS_OP_PROPERTY_OR_0, DS_TYPE(NONE) },
+	[DOCSTORE_OP_CHECK] = { 0, DS_TYPE(NONE) },
 };
 
 #define DS_OP_FLAGS	(DOCSTORE_IF_EXISTS | DOCSTORE_IF_ABSENT | DOCSTORE_IF_VERSION)
@@ -204,8 +205,10 @@ static int ds_submit_fill(struct ds_request *request, const struct docstore_op *
 }
 
 /* Results go into the operations, and answers to where the caller wants them. */
-static int ds_submit_answers(struct ds_request *request, struct docstore_op *ops, u32 *failed)
+static int ds_submit_answers(struct ds_submit *submit, struct docstore_op *ops)
 {
+	struct ds_request *request = submit->request;
+	u64 reads = 0, bytes = 0;
 	u32 i;
 
 	for (i = 0; i < request->count; i++) {
@@ -216,7 +219,7 @@ static int ds_submit_answers(struct ds_request *request, struct docstore_op *ops
 		op->result = delta->result;
 		op->version = delta->result ? 0 : delta->version;
 		if (delta->result)
-			(*failed)++;
+			submit->arg.failed++;
 		if (op->code != DOCSTORE_OP_GET)
 			continue;
 		op->type = delta->result ? DOCSTORE_TYPE_NONE : delta->out_type;
@@ -224,6 +227,12 @@ static int ds_submit_answers(struct ds_request *request, struct docstore_op *ops
 		len = min(op->value_len, delta->len);
 		if (len && copy_to_user(u64_to_user_ptr(op->value), delta->data, len))
 			return -EFAULT;
+		reads++;
+		bytes += len;
+	}
+	if (reads) {
+		this_cpu_add(request->store->stats->reads, reads);
+		ds_session_bytes_out(submit->session, bytes);
 	}
 	return 0;
 }
@@ -286,6 +295,7 @@ int ds_submit_begin(struct ds_submit *submit, bool async)
 	if (!request)
 		return -ENOMEM;
 	submit->request = request;
+	request->session = session->id;
 	err = ds_submit_ops_in(request->ops, arg);
 	if (!err)
 		err = ds_submit_check(session, request->ops, arg->count, &payload);
@@ -295,6 +305,10 @@ int ds_submit_begin(struct ds_submit *submit, bool async)
 		err = ds_submit_fill(request, request->ops);
 	if (!err)
 		err = ds_request_split(request, arg->flags & DOCSTORE_SUBMIT_ATOMIC);
+	if (err)
+		ds_request_fail(request, err);
+	else
+		ds_session_bytes_in(session, payload);
 	return err;
 }
 
@@ -307,12 +321,21 @@ int ds_submit_begin(struct ds_submit *submit, bool async)
 int ds_submit_results(struct ds_submit *submit)
 {
 	struct docstore_submit *arg = &submit->arg;
-	struct ds_store_stats __percpu *stats = submit->session->store->stats;
+	struct ds_session *session = submit->session;
+	struct ds_store_stats __percpu *stats = session->store->stats;
+	struct ds_request *request = submit->request;
 	int err;
 
-	err = ds_submit_answers(submit->request, submit->request->ops, &arg->failed);
+	ds_request_move(request, DS_REQUEST_COMPLETE, DS_REQUEST_SENDING);
+	err = ds_submit_answers(submit, request->ops);
 	if (!err)
-		err = ds_submit_ops_out(submit->request->ops, arg);
+		err = ds_submit_ops_out(request->ops, arg);
+	if (err)
+		ds_request_fail(request, err);
+	else
+		ds_request_done(request);
+	this_cpu_add(stats->operations, arg->count);
+	this_cpu_add(session->stats->operations, arg->count);
 	if (arg->failed == arg->count)
 		this_cpu_inc(stats->batches_failed);
 	else
@@ -323,11 +346,17 @@ int ds_submit_results(struct ds_submit *submit)
 /**
  * ds_submit_end() - let go of a batch
  * @submit: the batch
+ * @err: why it has failed as a whole; 0 if it has not
  */
-void ds_submit_end(struct ds_submit *submit)
+void ds_submit_end(struct ds_submit *submit, int err)
 {
-	if (submit->request)
-		ds_request_put(submit->request);
+	struct ds_request *request = submit->request;
+
+	/* Behind a command's completion there may be no session any more. */
+	if (err)
+		ds_stats_failed(request ? request->store : submit->session->store, err);
+	if (request)
+		ds_request_put(request);
 }
 
 /**
@@ -350,7 +379,7 @@ int ds_ioctl_submit(struct ds_session *session, void *data)
 		err = ds_request_run(submit.request, arg->timeout_ms);
 	if (!err)
 		err = ds_submit_results(&submit);
-	ds_submit_end(&submit);
+	ds_submit_end(&submit, err);
 	arg->failed = submit.arg.failed;
 	return err;
 }

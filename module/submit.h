@@ -24,7 +24,7 @@ struct ds_submit {
 
 int ds_submit_begin(struct ds_submit *submit, bool async);
 int ds_submit_results(struct ds_submit *submit);
-void ds_submit_end(struct ds_submit *submit);
+void ds_submit_end(struct ds_submit *submit, int err);
 
 int ds_ioctl_submit(struct ds_session *session, void *data);
 

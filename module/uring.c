@@ -30,12 +30,14 @@
  * @cmd: the command
  * @user: where its argument is
  * @size: the argument's size as the submitter knows it
+ * @bytes: memory for which it was counted; 0 if it was not
  */
 struct ds_uring {
 	struct ds_submit submit;
 	struct io_uring_cmd *cmd;
 	void __user *user;
 	u32 size;
+	u64 bytes;
 };
 
 /* What a command holds of ours; NULL when it has nothing to be canceled. */
@@ -61,9 +63,11 @@ static int ds_uring_results(struct ds_uring *uring, int err)
 	return err;
 }
 
-static void ds_uring_free(struct ds_uring *uring)
+static void ds_uring_free(struct ds_uring *uring, int err)
 {
-	ds_submit_end(&uring->submit);
+	if (uring->bytes)
+		ds_session_drop_request(uring->submit.session, uring->bytes);
+	ds_submit_end(&uring->submit, err);
 	kfree(uring);
 }
 
@@ -78,10 +82,18 @@ static void ds_uring_finish(struct io_uring_cmd *cmd, unsigned int issue_flags)
 	int err;
 
 	err = ds_request_collect(uring->submit.request, !gone);
+	if (gone && !err) {
+		/* It was carried out, and there is nobody to be told. */
+		ds_request_move(uring->submit.request, DS_REQUEST_COMPLETE, DS_REQUEST_SENDING);
+		ds_request_fail(uring->submit.request, -ECANCELED);
+	}
 	err = gone ? -ECANCELED : ds_uring_results(uring, err);
+	/* The session stays until it is told. */
+	ds_session_drop_request(uring->submit.session, uring->bytes);
+	uring->bytes = 0;
 	io_uring_cmd_done(cmd, err, issue_flags);
 	/* Nobody can cancel it any more. */
-	ds_uring_free(uring);
+	ds_uring_free(uring, err);
 }
 
 DS_URING_TASK_WORK(ds_uring_task_work, ds_uring_finish)
@@ -105,6 +117,19 @@ static void ds_uring_start(struct ds_uring *uring, unsigned int issue_flags)
 	ds_request_start(request, uring->submit.arg.timeout_ms, ds_uring_finished);
 }
 
+/* Is there room for it in its session? */
+static int ds_uring_count(struct ds_uring *uring)
+{
+	u64 bytes = ds_request_memory(uring->submit.request);
+	int err = ds_session_add_request(uring->submit.session, bytes);
+
+	if (err)
+		ds_request_fail(uring->submit.request, err);
+	else
+		uring->bytes = bytes;
+	return err;
+}
+
 static int ds_uring_submit(struct ds_session *session, struct io_uring_cmd *cmd, u64 user,
 			   unsigned int issue_flags)
 {
@@ -123,16 +148,20 @@ static int ds_uring_submit(struct ds_session *session, struct io_uring_cmd *cmd,
 	if (err)
 		goto out_free;
 	err = ds_submit_begin(&uring->submit, true);
+	if (!err)
+		err = ds_uring_count(uring);
 	if (!err) {
-		if (!ds_request_try(uring->submit.request)) {
+		err = ds_request_try(uring->submit.request);
+		if (!err) {
 			ds_uring_start(uring, issue_flags);
 			return -EIOCBQUEUED;
 		}
-		err = ds_request_collect(uring->submit.request, true);
+		if (err > 0)
+			err = ds_request_collect(uring->submit.request, true);
 	}
 	err = ds_uring_results(uring, err);
 out_free:
-	ds_uring_free(uring);
+	ds_uring_free(uring, err);
 	return err;
 }
 
@@ -168,11 +197,18 @@ int ds_uring_cmd(struct ds_session *session, struct io_uring_cmd *cmd,
 	arg = READ_ONCE(payload->arg);
 	if (READ_ONCE(payload->__reserved))
 		return -EINVAL;
-	if (cmd->cmd_op == DOCSTORE_SUBMIT)
+	if (cmd->cmd_op == DOCSTORE_SUBMIT && !session->snapshot)
 		return ds_uring_submit(session, cmd, arg, issue_flags);
 	if ((issue_flags & IO_URING_F_NONBLOCK) && !ds_ioctl_quick(session, cmd->cmd_op))
 		return -EAGAIN;
 	ret = ds_ioctl(session, cmd->cmd_op, arg);
-	/* It must not be mistaken for what io_uring wants to know. */
-	return ret == -EAGAIN || ret == -EIOCBQUEUED ? -EINTR : ret;
+	/*
+	 * A descriptor: Linux 6.1 loses what is returned if it is more than 0. Or there are
+	 * as many as there may be: it must not be issued once more for that.
+	 */
+	if (ret > 0 || ret == -EAGAIN) {
+		io_uring_cmd_done(cmd, ret, issue_flags);
+		return -EIOCBQUEUED;
+	}
+	return ret;
 }

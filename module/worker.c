@@ -20,26 +20,42 @@
 #include <linux/sched.h>
 #include <linux/sched/clock.h>
 
+#include "config.h"
 #include "owner.h"
 #include "store.h"
 #include "worker.h"
 
-static unsigned int worker_poll_us;
-module_param(worker_poll_us, uint, 0644);
-MODULE_PARM_DESC(worker_poll_us,
-		 "How long workers look for work before they sleep, in microseconds");
+/**
+ * struct ds_worker_stats - what a worker has done
+ * @turns: how often it took over a partition with something to do
+ * @sleeps: how often it went to sleep
+ * @busy_ns: time between waking up and going to sleep
+ * @owner: what it has done as an owner
+ *
+ * Written by the worker, read by anybody.
+ */
+struct ds_worker_stats {
+	u64 turns;
+	u64 sleeps;
+	u64 busy_ns;
+	struct ds_owner_stats owner;
+};
 
 /**
  * struct ds_worker - a worker
  * @task: its thread
  * @ready: partitions handed to it
+ * @waiting: how many
  * @cpu: the CPU it runs on
+ * @stats: what it has done
  * @builder: where it builds versions
  */
 struct ds_worker {
 	struct task_struct *task;
 	struct llist_head ready;
+	atomic_t waiting;
 	unsigned int cpu;
+	struct ds_worker_stats stats;
 	struct ds_builder builder;
 };
 
@@ -73,6 +89,7 @@ void ds_worker_hand_over(struct ds_owned *owned)
 	rcu_read_lock();
 	table = rcu_dereference(ds_worker_table);
 	worker = table->worker[(u32)(owned->store->incarnation + owned->number) % table->count];
+	atomic_inc(&worker->waiting);
 	/* One that finds its list empty sleeps; see ds_worker_thread(). */
 	if (llist_add(&owned->ready, &worker->ready))
 		wake_up_process(worker->task);
@@ -84,9 +101,15 @@ static void ds_worker_run(struct ds_worker *worker, struct llist_node *list)
 	struct ds_owned *owned, *next;
 
 	llist_for_each_entry_safe(owned, next, llist_reverse_order(list), ready) {
-		if (ds_owner_work(owned, &worker->builder))
+		enum ds_owner_next todo = ds_owner_work(owned, &worker->builder,
+							&worker->stats.owner);
+
+		WRITE_ONCE(worker->stats.turns, worker->stats.turns + 1);
+		atomic_dec(&worker->waiting);
+
+		if (todo == DS_OWNER_IDLE)
 			ds_owner_release(owned);
-		else
+		else if (todo == DS_OWNER_MORE)
 			ds_worker_hand_over(owned);
 		cond_resched();
 	}
@@ -95,7 +118,7 @@ static void ds_worker_run(struct ds_worker *worker, struct llist_node *list)
 /* Look for work a little longer, unless somebody else wants to run. */
 static void ds_worker_poll(const struct ds_worker *worker)
 {
-	u64 end = READ_ONCE(worker_poll_us) * 1000ULL;
+	u64 end = ds_config_module(DOCSTORE_SETTING_WORKER_POLL_US) * 1000ULL;
 
 	if (!end)
 		return;
@@ -108,6 +131,8 @@ static void ds_worker_poll(const struct ds_worker *worker)
 static int ds_worker_thread(void *data)
 {
 	struct ds_worker *worker = data;
+	struct ds_worker_stats *stats = &worker->stats;
+	u64 since = local_clock();
 	struct llist_node *list;
 	bool stop;
 
@@ -124,7 +149,10 @@ static int ds_worker_thread(void *data)
 		if (!list) {
 			if (stop)
 				break;
+			WRITE_ONCE(stats->sleeps, stats->sleeps + 1);
+			WRITE_ONCE(stats->busy_ns, stats->busy_ns + local_clock() - since);
 			schedule();
+			since = local_clock();
 			continue;
 		}
 		__set_current_state(TASK_RUNNING);
@@ -238,6 +266,39 @@ u32 ds_workers_count(void)
 	count = rcu_dereference(ds_worker_table)->count;
 	rcu_read_unlock();
 	return count;
+}
+
+/**
+ * ds_worker_stats() - what a worker has done
+ * @number: which one, counted from 0 in the order in which their CPUs have come
+ * @stats: where that goes
+ *
+ * Return: false if there are not so many.
+ */
+bool ds_worker_stats(u32 number, struct docstore_worker_stats *stats)
+{
+	const struct ds_worker_table *table;
+	bool found = false;
+
+	rcu_read_lock();
+	table = rcu_dereference(ds_worker_table);
+	if (number < table->count) {
+		const struct ds_worker *worker = table->worker[number];
+
+		*stats = (struct docstore_worker_stats){
+			.cpu = worker->cpu,
+			.turns = READ_ONCE(worker->stats.turns),
+			.commits = READ_ONCE(worker->stats.owner.commits),
+			.parts = READ_ONCE(worker->stats.owner.parts),
+			.sleeps = READ_ONCE(worker->stats.sleeps),
+			.busy_ns = READ_ONCE(worker->stats.busy_ns),
+			.commit_max_ns = READ_ONCE(worker->stats.owner.commit_max_ns),
+			.ready = atomic_read(&worker->waiting),
+		};
+		found = true;
+	}
+	rcu_read_unlock();
+	return found;
 }
 
 static void ds_workers_free(void)

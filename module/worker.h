@@ -8,10 +8,12 @@
 
 #include <linux/types.h>
 
+struct docstore_worker_stats;
 struct ds_owned;
 
 void ds_worker_hand_over(struct ds_owned *owned);
 u32 ds_workers_count(void);
+bool ds_worker_stats(u32 number, struct docstore_worker_stats *stats);
 int ds_workers_init(void);
 void ds_workers_exit(void);
 

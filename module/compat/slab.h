@@ -11,6 +11,7 @@
 #include <linux/slab.h>
 
 #ifndef kvzalloc_obj
+#define kmalloc_obj(_p, _gfp)		kmalloc(sizeof(_p), _gfp)
 #define kzalloc_obj(_p, _gfp)		kzalloc(sizeof(_p), _gfp)
 #define kvzalloc_obj(_p, _gfp)		kvzalloc(sizeof(_p), _gfp)
 #define kvzalloc_objs(_p, _n, _gfp)	kvcalloc(_n, sizeof(_p), _gfp)

@@ -13,20 +13,6 @@
 
 #include "arena.h"
 
-/**
- * struct ds_class - a size class
- * @size: of a block, in bytes
- * @inverse: 2^32 / @size rounded up, to divide by multiplying
- * @pages: of a run
- * @blocks: of a run
- */
-struct ds_class {
-	u32 size;
-	u32 inverse;
-	u16 pages;
-	u16 blocks;
-};
-
 static struct ds_class ds_classes[DS_CLASSES] __read_mostly;
 
 /* A run is no longer than this. */
@@ -107,6 +93,17 @@ u32 ds_arena_block_size(u32 size)
 	if (size > DS_CLASS_MAX)
 		return ALIGN(size, DS_PAGE_SIZE);
 	return ds_classes[ds_class_of(size)].size;
+}
+
+/**
+ * ds_arena_class() - a size class
+ * @number: its number
+ *
+ * Return: the class.
+ */
+const struct ds_class *ds_arena_class(u32 number)
+{
+	return &ds_classes[number];
 }
 
 /**
@@ -209,12 +206,27 @@ struct ds_chunk *ds_arena_dismantle(struct ds_arena *arena)
 	return NULL;
 }
 
+/* Count what changes in a chunk that a check has passed. */
+static void ds_arena_tally(struct ds_arena *arena, u32 chunk, s64 bytes, s32 pages)
+{
+	if (likely(chunk >= arena->tally.passed))
+		return;
+	arena->tally.bytes += bytes;
+	arena->tally.free_pages += pages;
+}
+
+static void ds_arena_count_free(struct ds_arena *arena, u32 chunk, s32 pages)
+{
+	/* Submitters read it to see whether they should bring a chunk. */
+	WRITE_ONCE(arena->free_pages, arena->free_pages + pages);
+	ds_arena_tally(arena, chunk, 0, pages);
+}
+
 static void ds_arena_count_pages(struct ds_arena *arena, struct ds_chunk *chunk,
 				 s32 pages)
 {
 	chunk->free_pages += pages;
-	/* Submitters read it to see whether they should bring a chunk. */
-	WRITE_ONCE(arena->free_pages, arena->free_pages + pages);
+	ds_arena_count_free(arena, chunk->index, pages);
 }
 
 static void ds_arena_count_used(struct ds_arena *arena, s64 bytes)
@@ -246,7 +258,7 @@ static bool ds_arena_take_in(struct ds_arena *arena)
 		WRITE_ONCE(arena->map->limit, arena->nchunks << DS_CHUNK_UNITS_SHIFT);
 	}
 	list_add(&chunk->node, &arena->open_chunks);
-	WRITE_ONCE(arena->free_pages, arena->free_pages + chunk->free_pages);
+	ds_arena_count_free(arena, index, chunk->free_pages);
 	arena->idle_chunks++;
 	if (!index) {
 		/* No block has ref 0. */
@@ -336,13 +348,19 @@ static void ds_arena_give_span(struct ds_arena *arena, struct ds_chunk *chunk,
 		return;
 	}
 	list_del(&chunk->node);
-	WRITE_ONCE(arena->free_pages, arena->free_pages - DS_CHUNK_PAGES);
+	ds_arena_count_free(arena, chunk->index, -(s32)DS_CHUNK_PAGES);
 	WRITE_ONCE(arena->chunks[chunk->index], NULL);
 	llist_add(&chunk->donated, &arena->unwanted);
 }
 
-/* The links of a run's blocks, at its end. */
-static u32 *ds_run_links(const struct ds_chunk *chunk, const struct ds_run *run)
+/**
+ * ds_run_links() - the links of a run's blocks, at its end
+ * @chunk: its chunk
+ * @run: the run
+ *
+ * Return: one for each block.
+ */
+u32 *ds_run_links(const struct ds_chunk *chunk, const struct ds_run *run)
 {
 	u32 page = run - chunk->runs;
 	void *end = chunk->base + ((size_t)(page + run->pages) << DS_PAGE_SHIFT);
@@ -385,6 +403,7 @@ static u32 ds_arena_alloc_large(struct ds_arena *arena, u32 size, bool urgent)
 	if (!run)
 		return 0;
 	ds_arena_count_used(arena, (s64)pages << DS_PAGE_SHIFT);
+	ds_arena_tally(arena, chunk->index, (s64)pages << DS_PAGE_SHIFT, 0);
 	return ds_span_ref(chunk, run);
 }
 
@@ -525,6 +544,7 @@ static u32 ds_arena_alloc_class(struct ds_arena *arena, u32 number, bool urgent)
 	}
 	if (++run->used == class->blocks)
 		list_del_init(&run->node);
+	ds_arena_tally(arena, run->chunk, class->size, 0);
 	return ds_span_ref(chunk, run) + block * (class->size >> DOCSTORE_MAP_UNIT_SHIFT);
 }
 
@@ -589,6 +609,7 @@ void ds_arena_free(struct ds_arena *arena, u32 ref)
 
 	if (run->class == DS_CLASS_NONE) {
 		ds_arena_count_used(arena, -((s64)run->pages << DS_PAGE_SHIFT));
+		ds_arena_tally(arena, run->chunk, -((s64)run->pages << DS_PAGE_SHIFT), 0);
 		ds_arena_give_span(arena, chunk, run);
 		return;
 	}
@@ -599,6 +620,7 @@ void ds_arena_free(struct ds_arena *arena, u32 ref)
 	ds_run_links(chunk, run)[block] = run->free;
 	run->free = block + 1;
 	ds_arena_count_used(arena, -(s64)class->size);
+	ds_arena_tally(arena, run->chunk, -(s64)class->size, 0);
 	if (run->used-- == class->blocks)
 		list_add_tail(&run->node, partial);
 	/* One run without blocks in use is kept, if it is the only one. */

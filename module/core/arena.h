@@ -11,7 +11,7 @@
  * Only the partition's owner allocates and frees, so there is no lock. Memory
  * that readers may still look at is not freed but retired: it is used again
  * when an RCU grace period has passed, for readers in the kernel, and the
- * partition's era has grown by two, for readers of the mapping.
+ * partition's era has gone on, for readers of the mapping (see retire.c).
  */
 #ifndef _DOCSTORE_CORE_ARENA_H
 #define _DOCSTORE_CORE_ARENA_H
@@ -54,6 +54,35 @@
  * documents could be deleted from a full store.
  */
 #define DS_ARENA_RESERVE	16
+
+/**
+ * struct ds_class - a size class
+ * @size: of a block, in bytes
+ * @inverse: 2^32 / @size rounded up, to divide by multiplying
+ * @pages: of a run
+ * @blocks: of a run
+ */
+struct ds_class {
+	u32 size;
+	u32 inverse;
+	u16 pages;
+	u16 blocks;
+};
+
+/**
+ * struct ds_arena_tally - what a check has counted of an arena, see check.c
+ * @passed: chunks below this number were counted; 0 while nothing is
+ * @bytes: what runs give out in these, spares included
+ * @free_pages: their pages in no span
+ *
+ * Whoever changes a chunk that was counted counts on here, so that when the last one
+ * was passed the sums are those of that moment.
+ */
+struct ds_arena_tally {
+	u32 passed;
+	u64 bytes;
+	u64 free_pages;
+};
 
 /**
  * struct ds_run - a span of pages that is cut into blocks, or is one large block
@@ -141,11 +170,14 @@ struct ds_spares {
  * @idle_chunks: chunks with no span at all
  * @used_bytes: what blocks in use take. Read by anybody
  * @retired_bytes: what retired blocks take. Read by anybody
+ * @retired_count: blocks that were retired. Read by anybody
+ * @reused_count: of these, those that were made usable again. Read by anybody
  * @spares: blocks that were freed lately
  * @retired: retired blocks
  * @donations: chunks brought and not yet taken in; anybody adds, the owner takes
  * @ndonated: how many
  * @unwanted: chunks to be given back
+ * @tally: what the check going on has counted
  *
  * The owner alone changes all of it but @donations and @ndonated.
  */
@@ -161,11 +193,14 @@ struct ds_arena {
 	u32 idle_chunks;
 	u64 used_bytes;
 	u64 retired_bytes;
+	u64 retired_count;
+	u64 reused_count;
 	struct ds_spares spares;
 	struct ds_retired_lists retired;
 	struct llist_head donations;
 	atomic_t ndonated;
 	struct llist_head unwanted;
+	struct ds_arena_tally tally;
 };
 
 /**
@@ -201,5 +236,9 @@ void ds_arena_reuse(struct ds_arena *arena, u32 ref, u32 size);
 u32 *ds_arena_link(struct ds_arena *arena, u32 ref);
 void ds_arena_trim(struct ds_arena *arena);
 u32 ds_arena_block_size(u32 size);
+
+/* For checks. */
+const struct ds_class *ds_arena_class(u32 number);
+u32 *ds_run_links(const struct ds_chunk *chunk, const struct ds_run *run);
 
 #endif /* _DOCSTORE_CORE_ARENA_H */

@@ -41,8 +41,15 @@ static u32 ds_layout_end(const struct docstore_version *v, const struct ds_layou
 	return ((const u16 *)l->ends)[i];
 }
 
-static void ds_layout_value(const struct docstore_version *v, const struct ds_layout *l,
-			    u32 i, struct ds_value *value)
+/**
+ * ds_layout_value() - a value of a version
+ * @v: the version
+ * @l: its layout
+ * @i: which one
+ * @value: where to note it
+ */
+void ds_layout_value(const struct docstore_version *v, const struct ds_layout *l, u32 i,
+		     struct ds_value *value)
 {
 	u32 begin = i ? ds_layout_end(v, l, i - 1) : 0;
 
@@ -119,8 +126,18 @@ bool ds_version_property(const struct docstore_version *v, u32 name, struct ds_v
  */
 u32 ds_version_head(const struct docstore_version *v, struct docstore_version *head)
 {
-	*head = *v;
-	head->prev = 0;
+	/* Not all at once: prev may change meanwhile. */
+	*head = (struct docstore_version){
+		.seq = v->seq,
+		.version = v->version,
+		.created = v->created,
+		.changed = v->changed,
+		.size = v->size,
+		.type = v->type,
+		.nprops = v->nprops,
+		.id_len = v->id_len,
+		.flags = v->flags,
+	};
 	return sizeof(*head);
 }
 
@@ -396,6 +413,12 @@ static int ds_apply_get(struct ds_builder *b, struct ds_delta *delta)
 	return 0;
 }
 
+/* Its conditions were checked before anything was done. */
+static int ds_apply_check(struct ds_builder *b, struct ds_delta *delta)
+{
+	return 0;
+}
+
 static int (*const ds_apply_ops[])(struct ds_builder *b, struct ds_delta *delta) = {
 	[DOCSTORE_OP_GET] = ds_apply_get,
 	[DOCSTORE_OP_SET] = ds_apply_set,
@@ -404,6 +427,7 @@ static int (*const ds_apply_ops[])(struct ds_builder *b, struct ds_delta *delta)
 	[DOCSTORE_OP_DELETE] = ds_apply_delete,
 	[DOCSTORE_OP_TOUCH] = ds_apply_touch,
 	[DOCSTORE_OP_SET_TYPE] = ds_apply_set_type,
+	[DOCSTORE_OP_CHECK] = ds_apply_check,
 };
 
 /**

@@ -134,6 +134,8 @@ static inline bool ds_version_tombstone(const struct docstore_version *v)
 void ds_version_layout(const struct docstore_version *v, struct ds_layout *l);
 const u8 *ds_version_id(const struct docstore_version *v);
 bool ds_version_is(const struct docstore_version *v, const u8 *id, u8 id_len);
+void ds_layout_value(const struct docstore_version *v, const struct ds_layout *l, u32 i,
+		     struct ds_value *value);
 bool ds_version_property(const struct docstore_version *v, u32 name, struct ds_value *value);
 u32 ds_version_head(const struct docstore_version *v, struct docstore_version *head);
 u32 ds_version_copy(const struct docstore_version *v, void *to, u32 room);

@@ -3,7 +3,6 @@
  * The index of a partition: linear hashing over buckets of one cache line.
  */
 #include <linux/bitops.h>
-#include <linux/bitrev.h>
 #include <linux/build_bug.h>
 #include <linux/errno.h>
 #include <linux/log2.h>
@@ -200,10 +199,16 @@ static bool ds_index_begin(struct ds_index *index)
 	return true;
 }
 
-/* A free slot in the chain of a bucket, or a new overflow bucket with one. */
-static bool ds_bucket_vacancy(struct ds_index *index, struct docstore_bucket *bucket,
-			      struct ds_slot *slot)
+static void ds_index_count_overflow(struct ds_index *index, u32 number, s32 count)
 {
+	if (ds_index_tallied(index, number))
+		index->tally.overflow += count;
+}
+
+/* A free slot in the chain of a bucket, or a new overflow bucket with one. */
+static bool ds_bucket_vacancy(struct ds_index *index, u32 number, struct ds_slot *slot)
+{
+	struct docstore_bucket *bucket = ds_index_bucket(index, number);
 	struct docstore_bucket *last;
 	u32 ref, i;
 
@@ -222,6 +227,7 @@ static bool ds_bucket_vacancy(struct ds_index *index, struct docstore_bucket *bu
 		return false;
 	bucket = ds_arena_ptr(index->arena, ref);
 	memset(bucket, 0, sizeof(*bucket));
+	ds_index_count_overflow(index, number, 1);
 	/* Publishes an empty bucket; pairs with ds_bucket_next(). */
 	smp_store_release(&last->next, ref);
 	slot->bucket = bucket;
@@ -243,17 +249,16 @@ static bool ds_bucket_vacancy(struct ds_index *index, struct docstore_bucket *bu
  */
 int ds_index_reserve(struct ds_index *index, u64 hash, u32 flags, struct ds_slot *slot)
 {
-	struct docstore_bucket *bucket;
-
 	if (!ds_index_begin(index))
 		return -ENOMEM;
-	bucket = ds_index_bucket(index, docstore_map_bucket(hash, index->map->buckets));
-	if (!ds_bucket_vacancy(index, bucket, slot))
+	if (!ds_bucket_vacancy(index, docstore_map_bucket(hash, index->map->buckets), slot))
 		return -ENOMEM;
 	WRITE_ONCE(slot->bucket->stat[slot->i], 0);
 	WRITE_ONCE(slot->bucket->state[slot->i],
 		   docstore_map_tag(hash) << DOCSTORE_STATE_TAG_SHIFT | flags);
 	index->slots++;
+	if (ds_index_tallied(index, hash))
+		index->tally.slots++;
 	return 0;
 }
 
@@ -273,8 +278,9 @@ void ds_index_link(struct ds_slot *slot, u32 ref)
 }
 
 /* Unlink overflow buckets that hold nothing; readers in them go on unharmed. */
-static void ds_bucket_trim(struct ds_index *index, struct docstore_bucket *bucket)
+static void ds_bucket_trim(struct ds_index *index, u32 number)
 {
+	struct docstore_bucket *bucket = ds_index_bucket(index, number);
 	struct docstore_bucket *next;
 	u32 ref, i;
 
@@ -291,6 +297,7 @@ static void ds_bucket_trim(struct ds_index *index, struct docstore_bucket *bucke
 		smp_store_release(&bucket->next, next->next);
 		ds_arena_retire(index->arena, ref, sizeof(*next));
 		WRITE_ONCE(index->bytes, index->bytes - sizeof(*next));
+		ds_index_count_overflow(index, number, -1);
 	}
 }
 
@@ -316,7 +323,9 @@ void ds_index_remove(struct ds_index *index, u64 hash, struct ds_slot *slot)
 
 	ds_slot_clear(slot);
 	index->slots--;
-	ds_bucket_trim(index, ds_index_bucket(index, number));
+	if (ds_index_tallied(index, hash))
+		index->tally.slots--;
+	ds_bucket_trim(index, number);
 }
 
 /**
@@ -349,9 +358,13 @@ void ds_index_accessed(struct ds_slot *slot, u32 deltas, u64 now)
 	u32 *stat = &slot->bucket->stat[slot->i];
 	u32 count = (*stat & DOCSTORE_STAT_DELTAS_MASK) + deltas;
 	u32 time = div_u64(now, NSEC_PER_SEC * DOCSTORE_STAT_ACCESS_SECONDS);
+	u32 word;
 
 	count = min_t(u32, count, DOCSTORE_STAT_DELTAS_MASK);
-	WRITE_ONCE(*stat, time << DOCSTORE_STAT_ACCESS_SHIFT | count);
+	word = time << DOCSTORE_STAT_ACCESS_SHIFT | count;
+	/* What is read only need not be taken out of other CPUs' caches. */
+	if (word != *stat)
+		WRITE_ONCE(*stat, word);
 }
 
 static u64 ds_slot_hash(const struct ds_index *index, const u64 *key, u32 ref)
@@ -359,6 +372,40 @@ static u64 ds_slot_hash(const struct ds_index *index, const u64 *key, u32 ref)
 	const struct docstore_version *v = ds_arena_ptr(index->arena, ref);
 
 	return docstore_map_hash(key, ds_version_id(v), v->id_len);
+}
+
+/**
+ * ds_index_find_hash() - find the slot of a document of which the hash is known
+ * @index: the index
+ * @key: the store's hash key
+ * @hash: bits of the hash of its id: those that choose the bucket, and the tag
+ * @mask: which bits these are
+ * @slot: where to note it
+ *
+ * Context: the owner.
+ * Return: true if there is a document whose id has such a hash.
+ */
+bool ds_index_find_hash(const struct ds_index *index, const u64 *key, u64 hash, u64 mask,
+			struct ds_slot *slot)
+{
+	struct docstore_bucket *bucket;
+	u32 i;
+
+	if (!index->map->buckets)
+		return false;
+	bucket = ds_index_bucket(index, docstore_map_bucket(hash, index->map->buckets));
+	for (; bucket; bucket = ds_bucket_next(index, bucket)) {
+		for (i = 0; i < DOCSTORE_MAP_SLOTS; i++) {
+			if (!ds_state_tagged(bucket->state[i], hash) || !bucket->ref[i])
+				continue;
+			if ((ds_slot_hash(index, key, bucket->ref[i]) ^ hash) & mask)
+				continue;
+			slot->bucket = bucket;
+			slot->i = i;
+			return true;
+		}
+	}
+	return false;
 }
 
 /* Move a slot within the index, in a section of @moves. */
@@ -428,9 +475,12 @@ static void ds_bucket_drop_chain(struct ds_index *index, struct docstore_bucket 
 }
 
 /* Make a bucket that no reader can reach empty, with a chain as long as another. */
-static bool ds_bucket_match_chain(struct ds_index *index, struct docstore_bucket *fresh,
+static bool ds_bucket_match_chain(struct ds_index *index, u32 number,
 				  struct docstore_bucket *old)
 {
+	struct docstore_bucket *fresh = ds_index_bucket(index, number);
+	u32 count = 0;
+
 	memset(fresh, 0, sizeof(*fresh));
 	while ((old = ds_bucket_next(index, old))) {
 		u32 ref = ds_index_alloc(index, sizeof(*fresh));
@@ -444,7 +494,9 @@ static bool ds_bucket_match_chain(struct ds_index *index, struct docstore_bucket
 		memset(bucket, 0, sizeof(*bucket));
 		bucket->next = fresh->next;
 		fresh->next = ref;
+		count++;
 	}
+	ds_index_count_overflow(index, number, count);
 	return true;
 }
 
@@ -484,7 +536,7 @@ bool ds_index_grow(struct ds_index *index, const u64 *key)
 	bit = 1U << ilog2(number);
 	old = ds_index_bucket(index, number - bit);
 	fresh = ds_index_bucket(index, number);
-	if (!ds_bucket_match_chain(index, fresh, old))
+	if (!ds_bucket_match_chain(index, number, old))
 		return false;
 	ds_bucket_prefetch(index, old);
 
@@ -509,8 +561,8 @@ bool ds_index_grow(struct ds_index *index, const u64 *key)
 	smp_store_release(&map->buckets, number + 1);
 	ds_index_move_end(index);
 
-	ds_bucket_trim(index, old);
-	ds_bucket_trim(index, fresh);
+	ds_bucket_trim(index, number - bit);
+	ds_bucket_trim(index, number);
 	return true;
 }
 
@@ -574,8 +626,15 @@ const struct docstore_version *ds_index_lookup(const struct ds_index *index, u64
 	}
 }
 
-/* The last position that belongs to the bucket of @position. */
-static u64 ds_bucket_last_position(u64 position, u32 number, u32 buckets)
+/**
+ * ds_bucket_last_position() - the last position that belongs to a bucket
+ * @position: one that does
+ * @number: number of the bucket
+ * @buckets: how many buckets there are
+ *
+ * Return: the position.
+ */
+u64 ds_bucket_last_position(u64 position, u32 number, u32 buckets)
 {
 	u32 bits = fls(buckets - 1);
 
@@ -583,12 +642,6 @@ static u64 ds_bucket_last_position(u64 position, u32 number, u32 buckets)
 	if (bits && number < 1U << (bits - 1) && number + (1U << (bits - 1)) >= buckets)
 		bits--;
 	return bits ? position | ~0ULL >> bits : ~0ULL;
-}
-
-/* 64 bits, turned round. */
-static u64 ds_position(u64 hash)
-{
-	return (u64)bitrev32((u32)hash) << 32 | bitrev32(hash >> 32);
 }
 
 /*

@@ -8,9 +8,29 @@
 #ifndef _DOCSTORE_CORE_INDEX_H
 #define _DOCSTORE_CORE_INDEX_H
 
+#include <linux/bitrev.h>
 #include <linux/types.h>
 
 #include "arena.h"
+
+/**
+ * struct ds_index_tally - what a check has counted of an index, see check.c
+ * @passed: documents at positions below this one were counted; 0 while nothing is
+ * @slots: slots in use there
+ * @overflow: overflow buckets
+ * @documents: documents that exist
+ * @document_bytes: bytes of their newest versions
+ *
+ * Positions are those of struct ds_scan. Whoever changes what was counted counts on
+ * here, so that when the last one was passed the sums are those of that moment.
+ */
+struct ds_index_tally {
+	u64 passed;
+	u64 slots;
+	u64 overflow;
+	u64 documents;
+	u64 document_bytes;
+};
 
 /**
  * struct ds_index - the owner's side of an index
@@ -19,6 +39,7 @@
  * @slots: slots in use
  * @bytes: memory of buckets and directory. Read by anybody
  * @grown: directory and segments reach to this number of buckets
+ * @tally: what the check going on has counted
  */
 struct ds_index {
 	struct ds_arena *arena;
@@ -26,6 +47,7 @@ struct ds_index {
 	u64 slots;
 	u64 bytes;
 	u32 grown;
+	struct ds_index_tally tally;
 };
 
 /**
@@ -62,6 +84,18 @@ struct ds_scan {
 	} found[DS_SCAN_MAX];
 };
 
+/* 64 bits, turned round. */
+static inline u64 ds_position(u64 hash)
+{
+	return (u64)bitrev32((u32)hash) << 32 | bitrev32(hash >> 32);
+}
+
+/* Has the check that goes on counted what has this hash, or is in this bucket? */
+static inline bool ds_index_tallied(const struct ds_index *index, u64 hash)
+{
+	return unlikely(index->tally.passed) && ds_position(hash) < index->tally.passed;
+}
+
 static inline u32 ds_slot_ref(const struct ds_slot *slot)
 {
 	return slot->bucket->ref[slot->i];
@@ -76,12 +110,15 @@ void ds_index_prefetch_version(const struct ds_index *index,
 			       const struct docstore_bucket *bucket, u64 hash);
 bool ds_index_find(struct ds_index *index, u64 hash, const u8 *id, u8 id_len,
 		   struct ds_slot *slot);
+bool ds_index_find_hash(const struct ds_index *index, const u64 *key, u64 hash, u64 mask,
+			struct ds_slot *slot);
 int ds_index_reserve(struct ds_index *index, u64 hash, u32 flags, struct ds_slot *slot);
 void ds_index_link(struct ds_slot *slot, u32 ref);
 void ds_index_remove(struct ds_index *index, u64 hash, struct ds_slot *slot);
 void ds_index_flags(struct ds_slot *slot, u32 clear, u32 set);
 void ds_index_accessed(struct ds_slot *slot, u32 deltas, u64 now);
 bool ds_index_grow(struct ds_index *index, const u64 *key);
+u64 ds_bucket_last_position(u64 position, u32 number, u32 buckets);
 
 /* For readers. */
 const struct docstore_version *ds_index_lookup(const struct ds_index *index, u64 hash,

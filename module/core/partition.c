@@ -23,9 +23,12 @@
  * @chunks: zeroed array of @max_chunks pointers
  * @max_chunks: how much memory it may have
  * @key: the store's hash key, which must stay
+ * @past: the store's pins
+ * @number: number of the partition
  */
 void ds_partition_init(struct ds_partition *p, struct docstore_map_partition *map,
-		       struct ds_chunk **chunks, u32 max_chunks, const u64 *key)
+		       struct ds_chunk **chunks, u32 max_chunks, const u64 *key,
+		       struct ds_past *past, u32 number)
 {
 #ifdef CONFIG_LOCKDEP
 	static struct lock_class_key owner_key;
@@ -34,10 +37,13 @@ void ds_partition_init(struct ds_partition *p, struct docstore_map_partition *ma
 #endif
 	p->map = map;
 	p->key = key;
+	p->past = past;
+	p->number = number;
 	/* Number 0 is before the first commit. */
 	map->visible_seq = 0;
 	ds_arena_init(&p->arena, map, chunks, max_chunks);
 	ds_index_init(&p->index, &p->arena, map);
+	ds_heat_init(p);
 }
 
 static struct docstore_version *ds_partition_version(const struct ds_partition *p, u32 ref)
@@ -132,7 +138,7 @@ static bool ds_change_build(struct ds_change *first, struct ds_builder *b)
 		return false;
 	}
 
-	version = b->changed ? b->version : b->base ? b->base->version : 0;
+	version = b->changed ? b->version : b->live ? b->base->version : 0;
 	for (change = first; change; change = change->more)
 		for (i = 0; i < change->count; i++)
 			change->deltas[i].version = version;
@@ -220,8 +226,13 @@ static void ds_partition_build(struct ds_partition *p, struct ds_batch *batch,
 		ds_change_fail(change, -ECANCELED);
 		return;
 	}
-	if (!b->changed)
+	if (!b->changed) {
+		if (found) {
+			ds_heat_use(p, &change->slot, DS_USE_READ, 1, now);
+			ds_index_accessed(&change->slot, 0, now);
+		}
 		return;
+	}
 	change->born += b->live;
 
 	size = ds_builder_size(b);
@@ -236,7 +247,15 @@ static void ds_partition_build(struct ds_partition *p, struct ds_batch *batch,
 	change->state = DS_CHANGE_BUILT;
 }
 
-static void ds_tombstones_add(struct ds_partition *p, struct ds_tombstones *list, u32 ref)
+/**
+ * ds_tombstones_add() - add a tombstone to a list
+ * @p: the partition
+ * @list: the list
+ * @ref: the tombstone
+ *
+ * Context: the owner.
+ */
+void ds_tombstones_add(struct ds_partition *p, struct ds_tombstones *list, u32 ref)
 {
 	*ds_arena_link(&p->arena, ref) = 0;
 	if (list->tail)
@@ -246,51 +265,76 @@ static void ds_tombstones_add(struct ds_partition *p, struct ds_tombstones *list
 	list->tail = ref;
 }
 
+/* How the documents of the partition become more or less, and larger or smaller. */
+static void ds_partition_count(struct ds_partition *p, u64 hash, s64 documents, s64 bytes)
+{
+	WRITE_ONCE(p->stats.documents, p->stats.documents + documents);
+	WRITE_ONCE(p->stats.document_bytes, p->stats.document_bytes + bytes);
+	if (ds_index_tallied(&p->index, hash)) {
+		p->index.tally.documents += documents;
+		p->index.tally.document_bytes += bytes;
+	}
+}
+
 /*
  * Make a version the newest one of its document, for readers of the commit to
- * come. What it replaces is retired, unless it is a tombstone: those are in a
- * list, and retired when their time there is over.
+ * come. What becomes of that which it replaces is decided when it is visible, in
+ * ds_partition_supersede().
  */
 static void ds_partition_link(struct ds_partition *p, struct ds_change *change)
 {
 	struct docstore_version *v = ds_partition_version(p, change->ref);
 	struct docstore_version *old = NULL;
 	u32 old_ref = v->prev;
+	bool never = false;
+	s64 bytes = 0;
 
 	if (old_ref) {
 		old = ds_partition_version(p, old_ref);
 		/* One that was made in this commit was never visible: skip it. */
-		if (old->seq == p->seq)
+		never = old->seq == p->seq;
+		if (never)
 			v->prev = old->prev;
 	}
 	if (!change->reserved)
 		ds_index_flags(&change->slot, 0, DOCSTORE_STATE_DIRTY | DOCSTORE_STATE_PROCESSING);
 	ds_index_link(&change->slot, change->ref);
 	p->linked = true;
+	if (p->backlog)
+		ds_backlog_append(p->backlog, change, old, v);
 
 	if (old && !ds_version_tombstone(old)) {
-		WRITE_ONCE(p->stats.document_bytes, p->stats.document_bytes - old->size);
-		ds_arena_retire(&p->arena, old_ref, old->size);
+		bytes -= old->size;
+		if (never)
+			ds_arena_retire(&p->arena, old_ref, old->size);
 	}
 	if (ds_version_tombstone(v))
 		ds_tombstones_add(p, &p->buried, change->ref);
 	else
-		WRITE_ONCE(p->stats.document_bytes, p->stats.document_bytes + v->size);
-	WRITE_ONCE(p->stats.documents, p->stats.documents + change->born);
+		bytes += v->size;
+	ds_partition_count(p, change->hash, change->born, bytes);
 	WRITE_ONCE(p->stats.changes, p->stats.changes + 1);
 	change->state = DS_CHANGE_LINKED;
 }
 
-/* Of an atomic batch something failed: undo what was built. */
-static void ds_partition_refuse(struct ds_partition *p, struct ds_batch *batch)
+/**
+ * ds_partition_refuse() - undo what was built of an atomic batch
+ * @p: the partition
+ * @batch: the batch, prepared and not accepted
+ * @again: it found no memory, and is to begin again from nothing; else all of its
+ *	operations get results
+ *
+ * Context: the owner, in a commit.
+ */
+void ds_partition_refuse(struct ds_partition *p, struct ds_batch *batch, bool again)
 {
 	struct ds_change *change;
 
+	ds_partition_assert_owner(p);
 	for (change = batch->first; change; change = change->next) {
 		if (change->state == DS_CHANGE_BUILT)
 			ds_change_undo(p, change);
-		if (batch->nomem) {
-			/* It begins again from nothing. */
+		if (again) {
 			ds_change_clear(change);
 			change->state = DS_CHANGE_NOMEM;
 		} else {
@@ -379,11 +423,26 @@ static void ds_ahead_step(struct ds_ahead *ahead)
 	ds_ahead_bucket(ahead);
 }
 
-static void ds_partition_apply_atomic(struct ds_partition *p, struct ds_batch *batch, u64 now)
+/**
+ * ds_partition_prepare() - build all that an atomic batch changes
+ * @p: the partition
+ * @batch: the batch
+ * @now: the time
+ *
+ * Nothing of it can be found by readers. ds_partition_accept() or
+ * ds_partition_refuse() follows; the latter if @nomem or @refused of the batch is set.
+ *
+ * Context: the owner, in a commit; see ds_partition_apply().
+ */
+void ds_partition_prepare(struct ds_partition *p, struct ds_batch *batch, u64 now)
 {
 	struct ds_change *change;
 	struct ds_ahead ahead;
 
+	ds_partition_assert_owner(p);
+	WARN_ON_ONCE(!p->seq);
+	batch->nomem = false;
+	batch->refused = false;
 	ds_ahead_begin(&ahead, p, batch->first);
 	for (change = batch->first; change; change = change->next) {
 		ds_ahead_step(&ahead);
@@ -396,13 +455,32 @@ static void ds_partition_apply_atomic(struct ds_partition *p, struct ds_batch *b
 		if (ds_change_failed(change))
 			batch->refused = true;
 	}
-	if (batch->nomem || batch->refused) {
-		ds_partition_refuse(p, batch);
-		return;
-	}
+}
+
+/**
+ * ds_partition_accept() - make what was prepared a part of the commit going on
+ * @p: the partition
+ * @batch: the batch, prepared; it must be published now
+ *
+ * Context: the owner, in a commit.
+ */
+void ds_partition_accept(struct ds_partition *p, struct ds_batch *batch)
+{
+	struct ds_change *change;
+
+	ds_partition_assert_owner(p);
 	for (change = batch->first; change; change = change->next)
 		if (change->state == DS_CHANGE_BUILT)
 			ds_partition_link(p, change);
+}
+
+static void ds_partition_apply_atomic(struct ds_partition *p, struct ds_batch *batch, u64 now)
+{
+	ds_partition_prepare(p, batch, now);
+	if (batch->nomem || batch->refused)
+		ds_partition_refuse(p, batch, batch->nomem);
+	else
+		ds_partition_accept(p, batch);
 }
 
 static void ds_partition_apply_each(struct ds_partition *p, struct ds_batch *batch, u64 now)
@@ -451,21 +529,25 @@ void ds_partition_apply(struct ds_partition *p, struct ds_batch *batch, u64 now)
 }
 
 /**
- * ds_partition_publish() - end a commit and make all of it visible
+ * ds_partition_show() - end a commit and make all of it visible
  * @p: the partition
+ *
+ * A full barrier must follow before ds_partition_settle(); see past.c.
  *
  * Context: the owner, in a commit.
  * Return: true if there was anything to publish.
  */
-bool ds_partition_publish(struct ds_partition *p)
+bool ds_partition_show(struct ds_partition *p)
 {
 	ds_partition_assert_owner(p);
 	if (p->linked) {
+		if (p->backlog)
+			ds_backlog_show(p->backlog, p->seq);
 		/*
 		 * The one point at which readers see the commit. Orders the
 		 * versions and slots that were written; pairs with the acquire
-		 * loads of visible_seq in ds_partition_read() and of mapped
-		 * readers.
+		 * loads of visible_seq in ds_partition_current(), in ds_past_try(),
+		 * and of mapped readers.
 		 */
 		smp_store_release(&p->map->visible_seq, p->seq);
 		WRITE_ONCE(p->stats.commits, p->stats.commits + 1);
@@ -473,6 +555,54 @@ bool ds_partition_publish(struct ds_partition *p)
 	p->seq = 0;
 	p->builder = NULL;
 	return p->linked;
+}
+
+/**
+ * ds_partition_publish() - the same, where no other partition does so together
+ * @p: the partition
+ *
+ * Context: the owner, in a commit.
+ * Return: true if there was anything to publish.
+ */
+bool ds_partition_publish(struct ds_partition *p)
+{
+	if (!ds_partition_show(p))
+		return false;
+	/* Before pins are looked for; pairs with that in ds_past_begin(). */
+	smp_mb();
+	return true;
+}
+
+/*
+ * A version is visible: what it has replaced is kept if a pin needs it, else retired.
+ * Tombstones are in a list, and looked at when their time there is over. Pinned readers
+ * must not come to what is retired.
+ */
+static void ds_partition_supersede(struct ds_partition *p, const struct ds_pins *pins,
+				   struct docstore_version *v)
+{
+	u32 ref = v->prev;
+	struct docstore_version *old;
+	struct ds_pin *keeper;
+
+	if (!ref)
+		return;
+	old = ds_partition_version(p, ref);
+	if (pins) {
+		keeper = ds_pins_keeper(pins, p->number, old->seq, v->seq);
+		if (keeper) {
+			if (!ds_version_tombstone(old))
+				ds_pin_keep(p, keeper, ref);
+			return;
+		}
+		/*
+		 * Readers without a pin load visible_seq once more behind this, and
+		 * see that @v is visible: pairs with ds_partition_current().
+		 */
+		smp_store_release(&v->prev, ds_pins_before(pins, p->number, old));
+	}
+	if (!ds_version_tombstone(old))
+		ds_arena_retire(&p->arena, ref, old->size);
 }
 
 /**
@@ -485,10 +615,16 @@ bool ds_partition_publish(struct ds_partition *p)
  */
 void ds_partition_settle(struct ds_partition *p, struct ds_batch *batch, u64 now)
 {
+	const u32 clear = DOCSTORE_STATE_DIRTY | DOCSTORE_STATE_PROCESSING |
+			  DOCSTORE_STATE_NEEDS_COMPACTION | DOCSTORE_STATE_SNAPSHOT_READY;
 	struct ds_change *change, *more;
+	const struct ds_pins *pins;
 
 	ds_partition_assert_owner(p);
+	rcu_read_lock();
+	pins = rcu_dereference(p->past->pins);
 	for (change = batch->first; change; change = change->next) {
+		struct docstore_version *v;
 		u32 deltas = 0;
 		u32 set = 0;
 
@@ -496,30 +632,20 @@ void ds_partition_settle(struct ds_partition *p, struct ds_batch *batch, u64 now
 			continue;
 		for (more = change; more; more = more->more)
 			deltas += more->count;
-		if (ds_version_tombstone(ds_partition_version(p, ds_slot_ref(&change->slot))))
-			set = DOCSTORE_STATE_NEEDS_COMPACTION;
-		ds_index_flags(&change->slot,
-			       DOCSTORE_STATE_DIRTY | DOCSTORE_STATE_PROCESSING |
-			       DOCSTORE_STATE_NEEDS_COMPACTION, set);
+		v = ds_partition_version(p, ds_slot_ref(&change->slot));
+		/* Of several changes in one commit the last one has replaced something. */
+		if (ds_slot_ref(&change->slot) == change->ref)
+			ds_partition_supersede(p, pins, v);
+		if (ds_version_tombstone(v))
+			set |= DOCSTORE_STATE_NEEDS_COMPACTION;
+		if (pins && v->prev)
+			set |= DOCSTORE_STATE_SNAPSHOT_READY;
+		ds_index_flags(&change->slot, clear, set);
+		ds_heat_use(p, &change->slot, DS_USE_CHANGE, 1, now);
 		ds_index_accessed(&change->slot, deltas, now);
 		change->state = DS_CHANGE_DONE;
 	}
-}
-
-/* Give a tombstone's slot back, if the document was not made again meanwhile. */
-static void ds_partition_bury(struct ds_partition *p, u32 ref)
-{
-	const struct docstore_version *v = ds_partition_version(p, ref);
-	const u8 *id = ds_version_id(v);
-	u64 hash = docstore_map_hash(p->key, id, v->id_len);
-	struct ds_slot slot;
-
-	if (ds_index_find(&p->index, hash, id, v->id_len, &slot) && ds_slot_ref(&slot) == ref) {
-		/* A document of this id that comes later counts on from here. */
-		p->floor = max(p->floor, v->version);
-		ds_index_remove(&p->index, hash, &slot);
-	}
-	ds_arena_retire(&p->arena, ref, v->size);
+	rcu_read_unlock();
 }
 
 /*
@@ -528,7 +654,7 @@ static void ds_partition_bury(struct ds_partition *p, u32 ref)
  * to get at the predecessor. One that reads several documents as of one commit may
  * come to this one late.
  */
-static bool ds_partition_bury_some(struct ds_partition *p, u32 work)
+static bool ds_partition_bury_some(struct ds_partition *p, u32 work, bool hurry)
 {
 	struct ds_tombstones *dying = &p->dying;
 
@@ -540,15 +666,15 @@ static bool ds_partition_bury_some(struct ds_partition *p, u32 work)
 		dying->era = p->map->era;
 		p->buried = (struct ds_tombstones){};
 	}
-	if (!poll_state_synchronize_rcu(dying->cookie))
-		return false;
 	/* Readers of the mapping that look for what was there are to notice. */
-	ds_arena_pass_era(&p->arena, dying->era);
+	if (!poll_state_synchronize_rcu(dying->cookie) ||
+	    !ds_arena_pass_era(&p->arena, dying->era, hurry))
+		return false;
 	while (dying->head && work--) {
 		u32 ref = dying->head;
 
 		dying->head = *ds_arena_link(&p->arena, ref);
-		ds_partition_bury(p, ref);
+		ds_partition_bury_one(p, ref);
 	}
 	if (!dying->head)
 		*dying = (struct ds_tombstones){};
@@ -572,36 +698,72 @@ void ds_partition_maintain(struct ds_partition *p, u32 work, bool hurry)
 
 	ds_partition_assert_owner(p);
 	WARN_ON_ONCE(p->seq);
-	/*
-	 * Several lists at once if there is time: the era passes but once for all of
-	 * them, and with it a reader of the mapping who has to begin again.
-	 */
-	if (hurry || ds_retired_full(&p->arena.retired))
+	if (hurry)
 		ds_arena_reclaim(&p->arena);
-	ds_partition_bury_some(p, work + DS_MAINTAIN_GROW);
+	else
+		ds_arena_recycle(&p->arena);
+	ds_partition_bury_some(p, work + DS_MAINTAIN_GROW, hurry);
+	p->draining = ds_partition_drain(p, work + DS_MAINTAIN_GROW);
 	while (grow-- && ds_index_grow(&p->index, p->key))
 		;
 	ds_arena_settle(&p->arena, hurry);
 	WRITE_ONCE(p->waiting,
-		   ds_arena_waiting(&p->arena) || p->dying.head || p->buried.head);
+		   ds_arena_waiting(&p->arena) || p->dying.head || p->buried.head ||
+		   p->draining);
 }
 
 /**
- * ds_partition_visible() - the version that a reader may see
+ * ds_partition_visible() - the version that a pinned reader sees
  * @p: the partition
  * @v: the newest version of a document
- * @seq: the visible_seq that the reader has loaded
+ * @seq: the commit up to which the pin sees
  *
- * Context: any, in an RCU read section that began before @seq was loaded.
- * Return: the version, or NULL if the document does not exist at @seq.
+ * Context: any, in an RCU read section, while the pin is held.
+ * Return: the version, or NULL if the document does not exist there.
  */
 const struct docstore_version *ds_partition_visible(const struct ds_partition *p,
 						    const struct docstore_version *v, u64 seq)
 {
+	u32 prev;
+
 	while (v->seq > seq) {
-		if (!v->prev)
+		/* Pairs with the stores in ds_partition_supersede() and past.c. */
+		prev = smp_load_acquire(&v->prev);
+		if (!prev)
 			return NULL;
-		v = ds_partition_version(p, v->prev);
+		v = ds_partition_version(p, prev);
+	}
+	return ds_version_tombstone(v) ? NULL : v;
+}
+
+/**
+ * ds_partition_current() - the version that is visible now
+ * @p: the partition
+ * @v: the newest version of a document
+ *
+ * Of each document at most one version is linked and not visible. If that is what was
+ * found, the one before it is the one to be seen, unless it became visible meanwhile:
+ * then @prev may lead elsewhere already, and @v itself is what the reader may see. What
+ * is linked is never taken back.
+ *
+ * Context: any, in an RCU read section that began before @v was found.
+ * Return: the version, or NULL if the document does not exist.
+ */
+const struct docstore_version *ds_partition_current(const struct ds_partition *p,
+						    const struct docstore_version *v)
+{
+	u32 prev;
+
+	/* Pairs with ds_partition_show(). */
+	if (v->seq > smp_load_acquire(&p->map->visible_seq)) {
+		/* Pairs with ds_partition_supersede(): first this, then the next one. */
+		prev = smp_load_acquire(&v->prev);
+		/* As above. */
+		if (v->seq > smp_load_acquire(&p->map->visible_seq)) {
+			if (!prev)
+				return NULL;
+			v = ds_partition_version(p, prev);
+		}
 	}
 	return ds_version_tombstone(v) ? NULL : v;
 }
@@ -620,11 +782,27 @@ const struct docstore_version *ds_partition_visible(const struct ds_partition *p
 const struct docstore_version *ds_partition_read(const struct ds_partition *p, u64 hash,
 						 const u8 *id, u8 id_len)
 {
-	const struct docstore_version *v;
-	u64 seq;
+	const struct docstore_version *v = ds_index_lookup(&p->index, hash, id, id_len);
 
-	/* Pairs with ds_partition_publish(). */
-	seq = smp_load_acquire(&p->map->visible_seq);
-	v = ds_index_lookup(&p->index, hash, id, id_len);
+	return v ? ds_partition_current(p, v) : NULL;
+}
+
+/**
+ * ds_partition_read_pinned() - find a document as of a pin
+ * @p: the partition
+ * @hash: hash of its id
+ * @id: its id
+ * @id_len: the id's length
+ * @seq: the commit up to which the pin sees
+ *
+ * Context: any, in an RCU read section, while the pin is held. The version stays for
+ * as long as that.
+ * Return: the version that the pin sees, or NULL.
+ */
+const struct docstore_version *ds_partition_read_pinned(const struct ds_partition *p, u64 hash,
+							const u8 *id, u8 id_len, u64 seq)
+{
+	const struct docstore_version *v = ds_index_lookup(&p->index, hash, id, id_len);
+
 	return v ? ds_partition_visible(p, v, seq) : NULL;
 }

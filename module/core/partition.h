@@ -10,12 +10,17 @@
 #ifndef _DOCSTORE_CORE_PARTITION_H
 #define _DOCSTORE_CORE_PARTITION_H
 
+#include <linux/cache.h>
 #include <linux/lockdep.h>
 #include <linux/types.h>
 
 #include "arena.h"
+#include "backlog.h"
 #include "document.h"
+#include "heat.h"
+#include "hints.h"
 #include "index.h"
+#include "past.h"
 
 /**
  * enum ds_change_state - what became of the changes to a document
@@ -68,6 +73,8 @@ struct ds_change {
 /**
  * struct ds_batch - the part of a batch that goes to one partition
  * @first: its first document
+ * @partition: the partition, if it is atomic and spans several
+ * @span: the part of the same batch in the next partition, if so
  * @budget: bytes of documents that may be rebuilt before it is put off as if there
  *	were no memory, 0 for any number. With a budget nobody else is let in between
  *	documents, so that the caller may have preemption off
@@ -77,6 +84,8 @@ struct ds_change {
  */
 struct ds_batch {
 	struct ds_change *first;
+	struct ds_partition *partition;
+	struct ds_batch *span;
 	u32 budget;
 	bool atomic;
 	bool nomem;
@@ -89,6 +98,8 @@ struct ds_batch {
  * @changes: versions made
  * @documents: documents that exist
  * @document_bytes: bytes of their newest versions
+ * @past_bytes: memory of versions that are kept for pins only
+ * @hot: documents that have become hot
  *
  * Written by the owner, read by anybody, each for itself.
  */
@@ -97,6 +108,8 @@ struct ds_partition_stats {
 	u64 changes;
 	u64 documents;
 	u64 document_bytes;
+	u64 past_bytes;
+	u64 hot;
 };
 
 /**
@@ -119,6 +132,11 @@ struct ds_tombstones {
  * @arena: its memory
  * @index: its index
  * @key: the store's hash key
+ * @past: the store's pins
+ * @number: number of the partition in the store
+ * @hot: a document is hot that is used so often within DOCSTORE_STAT_ACCESS_SECONDS, 0
+ *	for never. Set by who knows the settings, at any time
+ * @draining: pins were released, and there is more to look through
  * @floor: no document that had slots and lost them had a higher version
  * @seq: number of the commit going on, 0 between commits
  * @linked: something was linked in this commit
@@ -128,15 +146,24 @@ struct ds_tombstones {
  * @dying: those whose grace period goes on
  * @stats: what it has done
  * @builder: where versions are built, in a commit
+ * @backlog: what was changed, for streams; NULL until the store's first stream. Set once,
+ *	by the owner
+ * @heat: how uses of documents are sampled
+ * @hints: documents that were read past the owner; written by anybody
  * @owner_map: lockdep's idea of the ownership
  *
- * Everything but @map, @key and @stats is for the owner only.
+ * Everything but @map, @key, @past, @number, @hot, @stats, @backlog and @hints is for the
+ * owner only.
  */
 struct ds_partition {
 	struct docstore_map_partition *map;
 	struct ds_arena arena;
 	struct ds_index index;
 	const u64 *key;
+	struct ds_past *past;
+	u32 number;
+	u32 hot;
+	bool draining;
 	u64 floor;
 	u64 seq;
 	bool linked;
@@ -145,6 +172,9 @@ struct ds_partition {
 	struct ds_tombstones dying;
 	struct ds_partition_stats stats;
 	struct ds_builder *builder;
+	struct ds_backlog *backlog;
+	struct ds_heat heat;
+	struct ds_hints hints ____cacheline_aligned_in_smp;
 #ifdef CONFIG_LOCKDEP
 	struct lockdep_map owner_map;
 #endif
@@ -173,6 +203,18 @@ static inline void ds_partition_own(struct ds_partition *p)
 }
 
 /**
+ * ds_partition_own_within() - the same, for who becomes the owner of several
+ * @p: the partition
+ * @turn: what the caller holds that lets nobody else become that
+ */
+static inline void ds_partition_own_within(struct ds_partition *p, struct lockdep_map *turn)
+{
+#ifdef CONFIG_LOCKDEP
+	lock_acquire_exclusive(&p->owner_map, 0, 0, turn, _THIS_IP_);
+#endif
+}
+
+/**
  * ds_partition_disown() - tell lockdep that the caller gives ownership back
  * @p: the partition
  */
@@ -184,19 +226,29 @@ static inline void ds_partition_disown(struct ds_partition *p)
 }
 
 void ds_partition_init(struct ds_partition *p, struct docstore_map_partition *map,
-		       struct ds_chunk **chunks, u32 max_chunks, const u64 *key);
+		       struct ds_chunk **chunks, u32 max_chunks, const u64 *key,
+		       struct ds_past *past, u32 number);
 
 /* For the owner. */
 void ds_partition_begin(struct ds_partition *p, struct ds_builder *builder);
 void ds_partition_apply(struct ds_partition *p, struct ds_batch *batch, u64 now);
+void ds_partition_prepare(struct ds_partition *p, struct ds_batch *batch, u64 now);
+void ds_partition_accept(struct ds_partition *p, struct ds_batch *batch);
+void ds_partition_refuse(struct ds_partition *p, struct ds_batch *batch, bool again);
+bool ds_partition_show(struct ds_partition *p);
 bool ds_partition_publish(struct ds_partition *p);
 void ds_partition_settle(struct ds_partition *p, struct ds_batch *batch, u64 now);
 void ds_partition_maintain(struct ds_partition *p, u32 work, bool hurry);
+void ds_tombstones_add(struct ds_partition *p, struct ds_tombstones *list, u32 ref);
 
 /* For readers, in an RCU read section. */
 const struct docstore_version *ds_partition_visible(const struct ds_partition *p,
 						    const struct docstore_version *v, u64 seq);
+const struct docstore_version *ds_partition_current(const struct ds_partition *p,
+						    const struct docstore_version *v);
 const struct docstore_version *ds_partition_read(const struct ds_partition *p, u64 hash,
 						 const u8 *id, u8 id_len);
+const struct docstore_version *ds_partition_read_pinned(const struct ds_partition *p, u64 hash,
+							const u8 *id, u8 id_len, u64 seq);
 
 #endif /* _DOCSTORE_CORE_PARTITION_H */

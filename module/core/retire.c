@@ -3,6 +3,7 @@
  * Retired blocks: what is no longer found, and when it may be used again.
  */
 #include <linux/bug.h>
+#include <linux/build_bug.h>
 #include <linux/kernel.h>
 #include <linux/rcupdate.h>
 
@@ -31,6 +32,7 @@ void ds_arena_retire(struct ds_arena *arena, u32 ref, u32 size)
 	open->count++;
 	open->bytes += bytes;
 	WRITE_ONCE(arena->retired_bytes, arena->retired_bytes + bytes);
+	WRITE_ONCE(arena->retired_count, arena->retired_count + 1);
 }
 
 static void ds_arena_close(struct ds_arena *arena)
@@ -39,6 +41,11 @@ static void ds_arena_close(struct ds_arena *arena)
 
 	list->cookie = start_poll_synchronize_rcu();
 	list->era = arena->map->era;
+	/*
+	 * Who begins in the next era finds nothing of this: pairs with the acquire load
+	 * that begins a mapped read, see ds_arena_pass_era().
+	 */
+	smp_store_release(&arena->map->era, list->era + 1);
 	arena->retired.nclosed++;
 	WARN_ON_ONCE(ds_retired_open(&arena->retired)->count);
 }
@@ -46,35 +53,59 @@ static void ds_arena_close(struct ds_arena *arena)
 /**
  * ds_arena_pass_era() - before changing what readers of the mapping may rely on
  * @arena: the arena
- * @era: the era, or a later one, in which the last of these readers began
+ * @era: the era that was noted when no new reader could come to rely on it
+ * @hurry: raise the era if it has not gone far enough by itself
  *
- * They throw away what they read once the era is two further.
+ * A reader throws away what it read once the era has grown by more than
+ * DOCSTORE_MAP_ERAS, here E. N is the era that was noted:
  *
  *	owner					reader of the mapping
  *	-----					---------------------
  *						e = load_acquire(era)
  *	unlink the block			find the block
- *	note the era
- *	store_release(era, noted + 2)		copy it
- *	smp_wmb()				fence
- *	write to the block			if load(era) - e > 1: again
+ *	note N = era
+ *	store_release(era, N + 1)
+ *	more lists are closed, or hurry
+ *	store_release(era, N + E + 1)		copy it
+ *	any time passes				fence
+ *	smp_mb()				if load(era) - e > E: again
+ *	write to the block
  *
- * A reader that copied anything of the new contents sees, behind its fence, the
- * era that was stored before them. A reader that begins with the noted era + 1
- * or later synchronizes with the store with release and cannot find the block.
+ * Who has the block began with e <= N. A reader that begins with N + 1 or more has
+ * loaded what a store with release stored behind the unlinking, whichever of these
+ * stores it was: it synchronizes with that and cannot find the block, nor a
+ * visible_seq from before. All others copied from the block before it was written to,
+ * or else they see, behind their fence, N + E + 1 at least, which is more than e + E.
+ *
+ * The barrier is needed even if the era went so far long ago, since time orders
+ * nothing: a store with release orders what stands before it, not what comes after.
+ * One is enough for all blocks of a list, wherever it stands between that store and
+ * the first of them; here it is, for both cases. It is a full one, since the store may
+ * be an earlier owner's: who owns the partition now saw that owner give it back, with
+ * release, by the atomic operation that took it, and only a full barrier orders what
+ * others stored and were seen to (litmus/era-owners; smp_wmb() would do for the own
+ * store, litmus/era).
  *
  * Context: the owner.
+ * Return: true if it may be changed now.
  */
-void ds_arena_pass_era(struct ds_arena *arena, u64 era)
+bool ds_arena_pass_era(struct ds_arena *arena, u64 era, bool hurry)
 {
 	struct docstore_map_partition *map = arena->map;
+	u64 passed = era + DOCSTORE_MAP_ERAS + 1;
 
-	if (map->era >= era + 2)
-		return;
-	/* Pairs with the acquire load that begins a mapped read. */
-	smp_store_release(&map->era, era + 2);
-	/* Before what the caller is going to write; see above. */
-	smp_wmb();
+	if (map->era < passed) {
+		if (!hurry)
+			return false;
+		/* Pairs with the acquire load that begins a mapped read. */
+		smp_store_release(&map->era, passed);
+	}
+	/*
+	 * The era before what the caller is going to write; pairs with the fence at the
+	 * end of a mapped read, see above.
+	 */
+	smp_mb();
+	return true;
 }
 
 /*
@@ -86,8 +117,8 @@ static void ds_retired_reuse(struct ds_arena *arena, struct ds_retired *list)
 	u32 noted = min_t(u32, list->count, DS_RETIRED_NOTED);
 	u32 ref = list->more, i;
 
-	ds_arena_pass_era(arena, list->era);
 	WRITE_ONCE(arena->retired_bytes, arena->retired_bytes - list->bytes);
+	WRITE_ONCE(arena->reused_count, arena->reused_count + list->count);
 	for (i = 0; i < noted; i++)
 		ds_arena_reuse(arena, list->noted[i].ref, list->noted[i].size);
 	while (ref) {
@@ -101,29 +132,55 @@ static void ds_retired_reuse(struct ds_arena *arena, struct ds_retired *list)
 	list->more = 0;
 }
 
+/* Of the list that was closed first, if the wait is over or, in a hurry, can be. */
+static bool ds_arena_reuse_first(struct ds_arena *arena, bool hurry)
+{
+	struct ds_retired_lists *retired = &arena->retired;
+	struct ds_retired *list = &retired->list[retired->first];
+
+	if (!retired->nclosed || !poll_state_synchronize_rcu(list->cookie) ||
+	    !ds_arena_pass_era(arena, list->era, hurry))
+		return false;
+	ds_retired_reuse(arena, list);
+	retired->first = (retired->first + 1) % (DS_ARENA_CLOSED + 1);
+	retired->nclosed--;
+	return true;
+}
+
 /**
- * ds_arena_reclaim() - make retired blocks usable for which the wait is over
+ * ds_arena_reclaim() - make retired blocks usable whose grace period is over
  * @arena: the arena
+ *
+ * The era is raised where it is not far enough yet: some readers of the mapping begin
+ * again for that.
  *
  * Context: the owner.
  * Return: true if anything became usable.
  */
 bool ds_arena_reclaim(struct ds_arena *arena)
 {
-	struct ds_retired_lists *retired = &arena->retired;
 	bool reused = false;
 
-	while (retired->nclosed) {
-		struct ds_retired *list = &retired->list[retired->first];
-
-		if (!poll_state_synchronize_rcu(list->cookie))
-			break;
-		ds_retired_reuse(arena, list);
-		retired->first = (retired->first + 1) % (DS_ARENA_CLOSED + 1);
-		retired->nclosed--;
+	while (ds_arena_reuse_first(arena, true))
 		reused = true;
-	}
 	return reused;
+}
+
+/**
+ * ds_arena_recycle() - make one list usable if that costs readers nothing
+ * @arena: the arena
+ *
+ * Only if the era has gone on by itself since. So the first of the lists waits until
+ * DOCSTORE_MAP_ERAS others are closed, and what becomes usable was in use lately.
+ *
+ * Context: the owner.
+ */
+void ds_arena_recycle(struct ds_arena *arena)
+{
+	/* The first of as many as there may be is far enough back. */
+	BUILD_BUG_ON(DS_ARENA_CLOSED <= DOCSTORE_MAP_ERAS);
+
+	ds_arena_reuse_first(arena, false);
 }
 
 /**

@@ -25,7 +25,7 @@ struct ds_arena;
  *	are
  * @bytes: what they take
  * @cookie: the RCU grace period to wait for, once the list is closed
- * @era: the partition's era when the list was closed
+ * @era: the partition's era when the list was closed, which was its last
  * @noted: the first DS_RETIRED_NOTED blocks, with the sizes for which they were
  *	allocated
  */
@@ -76,8 +76,9 @@ static inline bool ds_retired_full(const struct ds_retired_lists *lists)
 }
 
 void ds_arena_retire(struct ds_arena *arena, u32 ref, u32 size);
-void ds_arena_pass_era(struct ds_arena *arena, u64 era);
+bool ds_arena_pass_era(struct ds_arena *arena, u64 era, bool hurry);
 bool ds_arena_reclaim(struct ds_arena *arena);
+void ds_arena_recycle(struct ds_arena *arena);
 void ds_arena_settle(struct ds_arena *arena, bool hurry);
 bool ds_arena_waiting(struct ds_arena *arena);
 

@@ -288,7 +288,7 @@ static void shadow(void)
 	field_destroy(f);
 }
 
-/* Nothing retired is used again before its grace period, and its two eras. */
+/* Nothing retired is used again before its grace period, and its eras. */
 static void eras(void)
 {
 	struct field *f = field_create(1);
@@ -302,6 +302,7 @@ static void eras(void)
 	ds_arena_settle(&f->arena, true);
 	CHECK(!ds_arena_waiting(&f->arena));
 
+	era = f->map.era;
 	retire(f, a, 100);
 	CHECK(ds_arena_waiting(&f->arena));
 	CHECK_EQ(f->arena.retired_bytes, 112);
@@ -310,34 +311,84 @@ static void eras(void)
 	CHECK_EQ(f->arena.retired.nclosed, 0);
 	shim_rcu_elapse();
 	CHECK(!ds_arena_reclaim(&f->arena));
+	CHECK_EQ(f->map.era, era);
 
-	era = f->map.era;
+	/* The era that was noted is over with that. */
 	ds_arena_settle(&f->arena, true);
 	CHECK_EQ(f->arena.retired.nclosed, 1);
+	CHECK_EQ(core_retired(&f->arena, 0)->era, era);
+	CHECK_EQ(f->map.era, era + 1);
 	cookie = core_retired(&f->arena, 0)->cookie;
 	CHECK(!ds_arena_reclaim(&f->arena));
 	c = ds_arena_alloc(&f->arena, 100, false);
 	CHECK(c != a);
-	CHECK_EQ(f->map.era, era);
+	CHECK_EQ(f->map.era, era + 1);
 
 	/* A second list, whose grace period begins later and is over later. */
 	retire(f, b, 100);
 	ds_arena_settle(&f->arena, true);
+	CHECK_EQ(f->map.era, era + 2);
 	shim_rcu_elapse_to(cookie);
 	CHECK(ds_arena_reclaim(&f->arena));
 	CHECK(!ds_arena_reclaim(&f->arena));
-	CHECK_EQ(f->map.era, era + 2);
+	CHECK_EQ(f->map.era, era + DOCSTORE_MAP_ERAS + 1);
 	CHECK_EQ(ds_arena_alloc(&f->arena, 100, false), a);
 	CHECK(ds_arena_waiting(&f->arena));
 
-	/* It was closed in the era before, which is over by now. */
+	/* It was closed one era later. */
 	shim_rcu_elapse();
 	CHECK(ds_arena_reclaim(&f->arena));
-	CHECK_EQ(f->map.era, era + 2);
+	CHECK_EQ(f->map.era, era + DOCSTORE_MAP_ERAS + 2);
 	CHECK_EQ(ds_arena_alloc(&f->arena, 100, false), b);
 	CHECK_EQ(f->arena.retired_bytes, 0);
 	CHECK_EQ(f->arena.used_bytes, 3 * 112);
 	arena_validate(&f->arena);
+	field_destroy(f);
+}
+
+/* As often as it likes: so many lists are left, and readers notice nothing. */
+static void recycle(struct field *f, u32 left)
+{
+	u64 era = f->map.era;
+	u32 i;
+
+	for (i = 0; i < DS_ARENA_CLOSED; i++)
+		ds_arena_recycle(&f->arena);
+	CHECK_EQ(f->arena.retired.nclosed, left);
+	CHECK_EQ(f->map.era, era);
+	arena_validate(&f->arena);
+}
+
+/* Without hurry no reader is disturbed: the era goes on as lists are closed, no more. */
+static void recycling(void)
+{
+	struct field *f = field_create(1);
+	u32 refs[3 * DS_ARENA_CLOSED], i;
+	u64 era = f->map.era;
+
+	for (i = 0; i < ARRAY_SIZE(refs); i++) {
+		refs[i] = ds_arena_alloc(&f->arena, 100, false);
+		retire(f, refs[i], 100);
+		core_close(&f->arena);
+		CHECK_EQ(f->map.era, era + i + 1);
+		shim_rcu_elapse();
+		recycle(f, min(i + 1, (u32)DOCSTORE_MAP_ERAS));
+		/* There are no more blocks than wait, and one. */
+		if (i > DOCSTORE_MAP_ERAS)
+			CHECK_EQ(refs[i], refs[i - DOCSTORE_MAP_ERAS - 1]);
+	}
+
+	/* The eras are no help where the grace period goes on. */
+	while (!ds_retired_full(&f->arena.retired)) {
+		retire(f, ds_arena_alloc(&f->arena, 100, false), 100);
+		core_close(&f->arena);
+	}
+	recycle(f, DS_ARENA_CLOSED - DOCSTORE_MAP_ERAS);
+	shim_rcu_elapse();
+	recycle(f, DOCSTORE_MAP_ERAS);
+	CHECK(ds_arena_reclaim(&f->arena));
+	CHECK(!ds_arena_waiting(&f->arena));
+	CHECK_EQ(f->arena.used_bytes, 0);
 	field_destroy(f);
 }
 
@@ -789,6 +840,7 @@ const struct test arena_tests[] = {
 	TEST(runs),
 	TEST(shadow),
 	TEST(eras),
+	TEST(recycling),
 	TEST(closing),
 	TEST(chunks),
 	TEST(numbers),

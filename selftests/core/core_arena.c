@@ -6,6 +6,7 @@
 #define ds_arena_alloc		real_arena_alloc
 #define ds_arena_free		real_arena_free
 #define ds_arena_reclaim	real_arena_reclaim
+#define ds_arena_recycle	real_arena_recycle
 
 #include "arena.c"
 #include "retire.c"
@@ -13,6 +14,7 @@
 #undef ds_arena_alloc
 #undef ds_arena_free
 #undef ds_arena_reclaim
+#undef ds_arena_recycle
 
 #include "core.h"
 
@@ -26,6 +28,7 @@
 u32 ds_arena_alloc(struct ds_arena *arena, u32 size, bool urgent);
 void ds_arena_free(struct ds_arena *arena, u32 ref);
 bool ds_arena_reclaim(struct ds_arena *arena);
+void ds_arena_recycle(struct ds_arena *arena);
 
 u64 core_fail_after = CORE_NEVER;
 u64 core_fail_count = 1;
@@ -33,7 +36,7 @@ u64 core_allocs;
 
 u32 ds_arena_alloc(struct ds_arena *arena, u32 size, bool urgent)
 {
-	u64 number = core_allocs++;
+	u64 number = __atomic_fetch_add(&core_allocs, 1, __ATOMIC_RELAXED);
 	struct ds_chunk *chunk;
 	struct ds_run *run;
 	u32 ref;
@@ -91,22 +94,37 @@ const struct ds_retired *core_retired(const struct ds_arena *arena, u32 i)
 	return &arena->retired.list[(arena->retired.first + i) % (DS_ARENA_CLOSED + 1)];
 }
 
+/* Of a list whose grace period is over; false if it is not. */
+static bool core_poison_list(struct ds_arena *arena, const struct ds_retired *list)
+{
+	u32 ref, i;
+
+	if (!poll_state_synchronize_rcu(list->cookie))
+		return false;
+	for (i = 0; i < min_t(u32, list->count, DS_RETIRED_NOTED); i++)
+		core_poison(arena, list->noted[i].ref);
+	for (ref = list->more; ref; ref = *ds_arena_link(arena, ref))
+		core_poison(arena, ref);
+	return true;
+}
+
 bool ds_arena_reclaim(struct ds_arena *arena)
 {
-	u32 i, j;
+	u32 i;
 
-	for (i = 0; i < arena->retired.nclosed; i++) {
-		const struct ds_retired *list = core_retired(arena, i);
-		u32 ref;
-
-		if (!poll_state_synchronize_rcu(list->cookie))
+	for (i = 0; i < arena->retired.nclosed; i++)
+		if (!core_poison_list(arena, core_retired(arena, i)))
 			break;
-		for (j = 0; j < min_t(u32, list->count, DS_RETIRED_NOTED); j++)
-			core_poison(arena, list->noted[j].ref);
-		for (ref = list->more; ref; ref = *ds_arena_link(arena, ref))
-			core_poison(arena, ref);
-	}
 	return real_arena_reclaim(arena);
+}
+
+void ds_arena_recycle(struct ds_arena *arena)
+{
+	const struct ds_retired *first = core_retired(arena, 0);
+
+	if (arena->retired.nclosed && arena->map->era - first->era > DOCSTORE_MAP_ERAS)
+		core_poison_list(arena, first);
+	real_arena_recycle(arena);
 }
 
 void core_close(struct ds_arena *arena)

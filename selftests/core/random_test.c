@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "checker.h"
+#include "replica.h"
 #include "store.h"
 #include "test.h"
 
@@ -96,6 +98,9 @@ struct model {
 	u64 nomem;
 	u64 passed;
 	u64 retried;
+	struct checker checker;
+	u64 checks;
+	struct replica *replica;
 };
 
 static void document_clear(struct document *doc)
@@ -605,7 +610,7 @@ static void random_op(struct model *m, struct batch *b, const struct document *d
 		delta = batch_op(b, doc->id, doc->id_len, DOCSTORE_OP_TOUCH);
 		if (!rng_below(rng, 3))
 			delta->number = doc->version + rng_below(rng, 10);
-		if (!rng_below(rng, 200))
+		if (!rng_below(rng, 1000))
 			delta->number = doc->version + U32_MAX - 1 + rng_below(rng, 3);
 	} else if (what < 85) {
 		delta = batch_op(b, doc->id, doc->id_len, DOCSTORE_OP_SET_TYPE);
@@ -719,8 +724,11 @@ static void model_check_all(struct model *m)
 	u32 i;
 
 	store_validate(m->s);
-	for (i = 0; i < DOCUMENTS; i++)
+	for (i = 0; i < DOCUMENTS; i++) {
 		model_check_document(m, &m->docs[i]);
+		if (m->replica)
+			replica_compare(m->replica, m->docs[i].id, m->docs[i].id_len);
+	}
 	model_check_scan(m);
 }
 
@@ -869,6 +877,35 @@ static void model_elapse(struct model *m)
 	shim_rcu_elapse_to(to);
 }
 
+/* A check goes on all the time, and never finds anything. */
+static void model_slice(struct model *m)
+{
+	m->checks += !checker_slice(&m->checker, m->s, 1 + rng_below(&m->rng, 100));
+	if (m->checker.check.findings)
+		FAIL("%s: rule %u at %u is %llu, not %llu",
+		     ds_validator_name(m->checker.last.validator), m->checker.last.rule,
+		     m->checker.last.where, (unsigned long long)m->checker.last.is,
+		     (unsigned long long)m->checker.last.should);
+}
+
+/* Now and then some changes are read, or all of them, and those of a batch looked at. */
+static void model_replicate(struct model *m, const struct view *views, u32 n)
+{
+	struct replica *r = m->replica;
+	u32 what = r ? rng_below(&m->rng, 256) : 255;
+
+	if (what > 8)
+		return;
+	if (what) {
+		replica_read(r, rng_skewed(&m->rng, 100));
+		return;
+	}
+	while (n--)
+		replica_compare(r, views[n].doc->id, views[n].doc->id_len);
+	CHECK(replica_read(r, 1));
+	CHECK_EQ(r->f.cursor.next - 1, m->s->p.stats.changes);
+}
+
 static void model_step(struct model *m)
 {
 	struct rng *rng = &m->rng;
@@ -910,6 +947,9 @@ static void model_step(struct model *m)
 			hurry |= batches[i]->batch.nomem;
 			if (!rng_below(rng, 30))
 				pin_begin(m);
+			/* What is going on is not told of. */
+			if (m->replica && !rng_below(rng, 1000))
+				replica_read(m->replica, U32_MAX);
 		}
 		view_unchanged(m, views, nviews);
 		core_fail_after = CORE_NEVER;
@@ -923,6 +963,7 @@ static void model_step(struct model *m)
 			model_check_document(m, views[i].doc);
 
 		store_maintain(s, rng_below(rng, 10), hurry || !rng_below(rng, 30));
+		model_slice(m);
 		if (!rng_below(rng, 3))
 			store_give_back(s);
 		/* What found no memory may be tried again. */
@@ -945,8 +986,31 @@ static void model_step(struct model *m)
 		model_bury(m);
 		model_check_stats(m);
 	}
+	model_replicate(m, views, nviews);
 	for (i = 0; i < nbatches; i++)
 		batch_destroy(batches[i]);
+}
+
+/* What readers say, true or not, changes nothing that the model knows of. */
+static void model_hint(struct model *m)
+{
+	struct store *s = m->s;
+	u32 n = 1 + rng_below(&m->rng, 100);
+
+	while (n--) {
+		const struct document *doc = &m->docs[rng_below(&m->rng, DOCUMENTS)];
+		u64 hash = store_hash(s, doc->id, doc->id_len);
+
+		if (!rng_below(&m->rng, 4))
+			hash ^= 1ULL << rng_below(&m->rng, 64);
+		ds_hints_give(&s->p.hints, hash, 1 + rng_below(&m->rng, DS_HINT_MAX_WEIGHT),
+			      rng_below(&m->rng, 2));
+	}
+	if (!rng_below(&m->rng, 4))
+		s->p.hot = rng_below(&m->rng, 3) ? rng_skewed(&m->rng, 5000) : 0;
+	ds_partition_own(&s->p);
+	ds_hints_take(&s->p, s->now);
+	ds_partition_disown(&s->p);
 }
 
 static void model(void)
@@ -958,6 +1022,9 @@ static void model(void)
 
 	m.rng.state = test_seed();
 	m.s = s = store_create(test_param("CHUNKS", 8));
+	/* So small that changes are lost all the time, up to one that holds many. */
+	store_log(s, 4096U << rng_below(&m.rng, 6));
+	m.replica = replica_create(s);
 	m.deleting = 5;
 	for (i = 0; i < DOCUMENTS; i++) {
 		struct document *doc = &m.docs[i];
@@ -976,6 +1043,8 @@ static void model(void)
 			m.deleting = rng_below(&m.rng, 4) ? rng_below(&m.rng, 15) : 50;
 		}
 		model_step(&m);
+		if (!rng_below(&m.rng, 32))
+			model_hint(&m);
 		if (step % 256 == 0)
 			model_check_all(&m);
 		if (!rng_below(&m.rng, 5000)) {
@@ -993,7 +1062,13 @@ static void model(void)
 		  (unsigned long long)m.nomem, (unsigned long long)m.retried);
 	test_note("%llu documents, %u buckets, %u chunks at the end",
 		  (unsigned long long)m.live, s->map->buckets, s->brought);
+	test_note("%llu checks", (unsigned long long)m.checks);
+	test_note("backlog of %u bytes: %llu changes read, %llu resyncs, %llu documents read",
+		  s->p.backlog->size, (unsigned long long)m.replica->records,
+		  (unsigned long long)m.replica->resyncs, (unsigned long long)m.replica->omitted);
+	CHECK(m.replica->records && (m.replica->resyncs || s->p.backlog->size > 4096));
 	CHECK(m.passed > steps / 2);
+	CHECK(m.checks);
 
 	model_unpin(&m);
 	/* In the end all is deleted, and all bytes come back. */
@@ -1011,6 +1086,9 @@ static void model(void)
 	}
 	store_quiesce(s);
 	store_validate(s);
+	for (i = 0; i < DOCUMENTS; i++)
+		replica_compare(m.replica, m.docs[i].id, m.docs[i].id_len);
+	replica_destroy(m.replica);
 	CHECK_EQ(s->p.stats.documents, 0);
 	CHECK_EQ(s->p.stats.document_bytes, 0);
 	CHECK_EQ(s->p.arena.used_bytes, s->p.index.bytes);

@@ -9,6 +9,7 @@
 #define ASAN_UNPOISON_MEMORY_REGION(p, size)	((void)(p), (void)(size))
 #endif
 
+#include "follow.h"
 #include "store.h"
 #include "test.h"
 
@@ -91,12 +92,12 @@ void chunk_destroy(struct ds_chunk *chunk)
 
 /*
  * Lay a store out as the module does, between pages that nobody may touch: first page,
- * the partition's page, and the arena, all of which is readable at any time.
+ * the partitions' pages, and the arenas, all of which is readable at any time.
  */
-static void store_lay_out(struct store *s, u32 max_chunks)
+struct docstore_map_store *store_lay_out(u32 partitions, u32 max_chunks, const u64 *key)
 {
 	size_t arena = DOCSTORE_MAP_CHUNK_SIZE;
-	size_t size = arena + max_chunks * DOCSTORE_MAP_CHUNK_SIZE;
+	size_t size = arena + partitions * max_chunks * DOCSTORE_MAP_CHUNK_SIZE;
 	struct docstore_map_store *head;
 	char *base;
 
@@ -108,52 +109,79 @@ static void store_lay_out(struct store *s, u32 max_chunks)
 	head = (void *)base;
 	memcpy(head->magic, DOCSTORE_MAP_MAGIC, DOCSTORE_MAP_MAGIC_SIZE);
 	head->layout = DOCSTORE_MAP_LAYOUT;
-	head->partitions = 1;
-	memcpy(head->key, s->key, sizeof(head->key));
+	head->partitions = partitions;
+	memcpy(head->key, key, sizeof(head->key));
 	head->size = size;
 	head->partitions_offset = DS_PAGE_SIZE;
 	head->partition_stride = DS_PAGE_SIZE;
-	head->names_offset = 2 * DS_PAGE_SIZE;
+	head->names_offset = (1 + partitions) * DS_PAGE_SIZE;
 	head->names_size = arena - head->names_offset;
 	head->arenas_offset = arena;
-	head->arena_stride = size - arena;
-	s->mapping = base;
-	s->mapping_size = size;
-	s->mapped_arena = base + arena;
-	s->map = (void *)(base + DS_PAGE_SIZE);
+	head->arena_stride = max_chunks * DOCSTORE_MAP_CHUNK_SIZE;
+	return head;
 }
 
-static struct store *store_make(u32 max_chunks, bool mapped)
+void store_lay_away(struct docstore_map_store *head)
 {
-	struct store *s = calloc(1, sizeof(*s));
+	munmap((char *)head - DS_PAGE_SIZE, head->size + 2 * DS_PAGE_SIZE);
+}
+
+/* Tests sweep by themselves. */
+static void store_emptied(struct ds_past *past)
+{
+}
+
+const u64 store_key[2] = { 0x0706050403020100ULL, 0x0f0e0d0c0b0a0908ULL };
+
+struct store *store_create_in(struct docstore_map_store *head, u32 number, u32 max_chunks)
+{
+	struct store *s = aligned_alloc(__alignof__(*s), sizeof(*s));
 
 	CHECK(s);
-	s->key[0] = 0x0706050403020100ULL;
-	s->key[1] = 0x0f0e0d0c0b0a0908ULL;
-	if (mapped) {
-		store_lay_out(s, max_chunks);
+	memset(s, 0, sizeof(*s));
+	memcpy(s->key, store_key, sizeof(s->key));
+	if (head) {
+		char *base = (char *)head;
+
+		s->head = head;
+		s->map = (void *)(base + head->partitions_offset + number * head->partition_stride);
+		s->mapped_arena = base + head->arenas_offset + number * head->arena_stride;
 	} else {
 		s->map = aligned_alloc(DS_PAGE_SIZE, DS_PAGE_SIZE);
 		CHECK(s->map);
 		memset(s->map, 0, DS_PAGE_SIZE);
+		s->head = calloc(1, sizeof(*s->head));
+		CHECK(s->head);
 	}
 	s->chunks = calloc(max_chunks, sizeof(*s->chunks));
 	s->taken = calloc(max_chunks, sizeof(*s->taken));
 	CHECK(s->chunks && s->taken);
 	s->now = 1600000000000000000ULL;
 	s->max_chunks = max_chunks;
-	ds_partition_init(&s->p, s->map, s->chunks, max_chunks, s->key);
+	s->partitions[0] = &s->p;
+	s->past = (struct ds_past){
+		.emptied = store_emptied,
+		.head = s->head,
+		.count = 1,
+		.partitions = s->partitions,
+	};
+	ds_partition_init(&s->p, s->map, s->chunks, max_chunks, s->key, &s->past, 0);
 	return s;
 }
 
 struct store *store_create(u32 max_chunks)
 {
-	return store_make(max_chunks, false);
+	return store_create_in(NULL, 0, max_chunks);
 }
 
 struct store *store_create_mapped(u32 max_chunks)
 {
-	return store_make(max_chunks, true);
+	struct docstore_map_store *head = store_lay_out(1, max_chunks, store_key);
+	struct store *s = store_create_in(head, 0, max_chunks);
+
+	s->mapping = (char *)head;
+	s->mapping_size = head->size;
+	return s;
 }
 
 void store_destroy(struct store *s)
@@ -165,12 +193,16 @@ void store_destroy(struct store *s)
 		s->brought--;
 	}
 	CHECK_EQ(s->brought, 0);
+	if (s->p.backlog)
+		backlog_destroy(s->p.backlog);
 	free(s->chunks);
 	free(s->taken);
 	if (s->mapping)
-		munmap(s->mapping - DS_PAGE_SIZE, s->mapping_size + 2 * DS_PAGE_SIZE);
-	else
+		store_lay_away(s->head);
+	if (!s->mapped_arena) {
 		free(s->map);
+		free(s->head);
+	}
 	free(s);
 }
 

@@ -13,6 +13,9 @@
 /**
  * struct store - a partition and its surroundings
  * @p: the partition
+ * @past: its pins, alone unless a test has several partitions share them
+ * @partitions: the partition, for @past
+ * @head: the first page of the mapping
  * @map: its page
  * @chunks: its chunks
  * @builder: where versions are built
@@ -27,6 +30,9 @@
  */
 struct store {
 	struct ds_partition p;
+	struct ds_past past;
+	struct ds_partition *partitions[1];
+	struct docstore_map_store *head;
 	struct docstore_map_partition *map;
 	struct ds_chunk **chunks;
 	struct ds_builder builder;
@@ -47,6 +53,11 @@ void chunk_destroy(struct ds_chunk *chunk);
 struct store *store_create(u32 max_chunks);
 /* One that the library's reader of mappings can read. */
 struct store *store_create_mapped(u32 max_chunks);
+/* The mapping of a store of several partitions, and one of these, which leaves it alone. */
+extern const u64 store_key[2];
+struct docstore_map_store *store_lay_out(u32 partitions, u32 max_chunks, const u64 *key);
+void store_lay_away(struct docstore_map_store *head);
+struct store *store_create_in(struct docstore_map_store *head, u32 number, u32 max_chunks);
 void store_destroy(struct store *s);
 bool store_donate(struct store *s);
 /* Bring chunks as the module does before a batch of so many bytes. */

@@ -26,11 +26,20 @@ struct test_group {
 
 extern const struct test arena_tests[];
 extern const struct test document_tests[];
+extern const struct test heat_tests[];
 extern const struct test index_tests[];
 extern const struct test partition_tests[];
+extern const struct test past_tests[];
+extern const struct test span_tests[];
+extern const struct test moment_tests[];
+extern const struct test backlog_tests[];
+extern const struct test cursor_tests[];
+extern const struct test follow_tests[];
+extern const struct test check_tests[];
 extern const struct test refusal_tests[];
 extern const struct test random_tests[];
 extern const struct test map_tests[];
+extern const struct test together_tests[];
 extern const struct test step_tests[];
 extern const struct test thread_tests[];
 

@@ -228,7 +228,9 @@ static void survey_begin(struct survey *survey, struct ds_arena *arena)
 
 		if (i < arena->retired.nclosed) {
 			CHECK(list->count);
-			CHECK(list->era <= arena->map->era);
+			/* Each was closed in an era of its own, which is over. */
+			CHECK(list->era < (i + 1 < arena->retired.nclosed ?
+					   core_retired(arena, i + 1)->era : arena->map->era));
 		} else if (i > arena->retired.nclosed) {
 			CHECK(!list->count && !list->bytes && !list->more);
 		}
@@ -312,6 +314,59 @@ static u32 survey_tombstones(struct survey *survey, const struct ds_tombstones *
 	return n;
 }
 
+/* What is kept for pins; tombstones among it are counted, as those in other lists. */
+static u32 survey_pins(struct survey *survey, const struct ds_partition *p)
+{
+	const struct ds_pins *pins = p->past->pins;
+	u32 tombstones = 0, i;
+	u64 total = 0;
+
+	for (i = 0; pins && i < pins->count; i++) {
+		const struct ds_pin_list *list = &pins->pin[i]->list[p->number];
+		u32 ref, last = 0, n = 0;
+		u64 bytes = 0;
+
+		for (ref = list->head; ref; ref = *ds_arena_link(survey->arena, ref)) {
+			const struct docstore_version *v = ds_arena_ptr(survey->arena, ref);
+
+			survey_own(survey, ref);
+			version_validate(v);
+			tombstones += ds_version_tombstone(v);
+			bytes += core_size_of(survey->arena, ref);
+			last = ref;
+			n++;
+		}
+		CHECK_EQ(last, list->tail);
+		CHECK_EQ(n, list->count);
+		CHECK_EQ(bytes, list->bytes);
+		CHECK(!list->emptied || (!n && pins->pin[i]->released));
+		total += bytes;
+	}
+	CHECK_EQ(total, p->stats.past_bytes);
+	return tombstones;
+}
+
+/*
+ * Whatever a pinned reader can come to is in a list, older the further it goes, and of
+ * the same document.
+ */
+static void survey_chain(struct survey *survey, const struct ds_partition *p,
+			 const struct docstore_version *v)
+{
+	const struct ds_pins *pins = p->past->pins;
+	u64 floor = pins ? pins->pin[0]->list[p->number].seq : U64_MAX;
+	const struct docstore_version *old;
+
+	if (pins && pins->pin[0]->pending)
+		return;
+	for (; v->seq > floor && v->prev; v = old) {
+		CHECK(test_bit(v->prev, survey->owned));
+		old = ds_arena_ptr(survey->arena, v->prev);
+		CHECK(old->seq < v->seq);
+		CHECK(ds_version_is(old, ds_version_id(v), v->id_len));
+	}
+}
+
 /**
  * struct census - what is in the index
  * @slots: slots in use
@@ -341,6 +396,11 @@ static void census_slot(struct store *s, struct survey *survey, struct census *c
 	CHECK_EQ(docstore_map_bucket(hash, s->map->buckets), number);
 	CHECK_EQ(state >> DOCSTORE_STATE_TAG_SHIFT, docstore_map_tag(hash));
 	census->slots++;
+	survey_chain(survey, &s->p, v);
+	/* It stays until the document is changed again, or what was kept is dropped. */
+	flags &= ~DOCSTORE_STATE_SNAPSHOT_READY;
+	/* Nor is what is estimated ours to know. */
+	flags &= 0xff & ~DOCSTORE_STATE_HOT_DOCUMENT;
 	if (ds_version_tombstone(v)) {
 		/* It has been owned already: as one of a list. */
 		CHECK_EQ(flags, DOCSTORE_STATE_NEEDS_COMPACTION);
@@ -441,6 +501,7 @@ void store_validate(struct store *s)
 	survey_begin(&survey, &p->arena);
 	tombstones = survey_tombstones(&survey, &p->buried);
 	tombstones += survey_tombstones(&survey, &p->dying);
+	tombstones += survey_pins(&survey, p);
 
 	census_directory(s, &survey, &census);
 	CHECK(!(s->map->moves & 1));

@@ -74,6 +74,8 @@
 #ifndef SLOTS
 #define SLOTS	2
 #endif
+/* DOCSTORE_MAP_ERAS */
+#define ERAS	3
 #define ALL	(BUCKETS + OVERFLOW)
 #define NONE	255
 
@@ -151,8 +153,8 @@ inline allocate(bucket) {
 		if
 		:: is_retired[bucket] ->
 #ifdef MAPPED
-			/* ds_arena_reuse() */
-			era = era + 2;
+			/* ds_arena_pass_era(): closed in the era that is now */
+			era = era + ERAS + 1;
 #endif
 			is_retired[bucket] = false
 		:: else -> is_free[bucket] = false
@@ -404,7 +406,7 @@ inline rcu_read_unlock() {
 #ifdef BREAK_NO_ERA
 #define lost	false
 #else
-#define lost	(era - begin > 1)
+#define lost	(era - begin > ERAS)
 #endif
 
 proctype reader() {

@@ -25,8 +25,11 @@
  *   reader.
  * - The index is one slot for each document; index.pml has the rest of it, and
  *   tombstone.pml deletion.
- * - The owner closes lists and reclaims whenever it may, not only when there is
- *   much to do: all that the code does and more.
+ * - The owner closes lists and reclaims whenever it may, in a hurry or not, not only
+ *   when there is much to do: all that the code does and more.
+ * - ERAS is DOCSTORE_MAP_ERAS, except where it is said to be 1: then few lists are
+ *   enough to take the era so far that no reclaim has to raise it, and it may have
+ *   gone so far long before.
  * - A grace period is over when all readers have left that were in their read
  *   sections when it began. RCU promises that and no less.
  * - A reader that has to retry gives up instead: another read is the same as
@@ -50,10 +53,15 @@
  *: ok both -DKERNEL=1 -DMAPPED=1 -DUPDATES=3
  *: ok two-kernel -DKERNEL=2 -DMAPPED=0 -DUPDATES=3
  *: ok two-reads -DKERNEL=0 -DMAPPED=1 -DUPDATES=3 -DREADS=2
- *: bad era-by-one -DBREAK_ERA_BY_ONE -DKERNEL=0 -DTRUST
+ *: ok by-itself -DKERNEL=0 -DMAPPED=1 -DUPDATES=4 -DERAS=1 -DNO_HURRY
+ *: ok one-era -DKERNEL=0 -DMAPPED=1 -DUPDATES=4 -DERAS=1
+ *: bad era-one-short -DBREAK_ONE_SHORT -DKERNEL=0 -DTRUST
+ *: bad era-one-short-by-itself -DBREAK_ONE_SHORT -DKERNEL=0 -DERAS=1 -DNO_HURRY -DTRUST
  *: bad era-stands-still -DBREAK_NO_ERA -DKERNEL=0 -DTRUST
  *: bad no-era-check -DBREAK_NO_CHECK -DKERNEL=0 -DTRUST
  *: bad era-after-reuse -DBREAK_LATE_ERA -DKERNEL=0 -DTRUST
+ *: bad era-after-reuse-by-itself -DBREAK_LATE_ERA -DKERNEL=0 -DERAS=1 -DNO_HURRY -DTRUST
+ *: bad era-noted-in-commit -DBREAK_NOTE_IN_COMMIT -DKERNEL=0 -DERAS=1 -DTRUST
  *: bad check-before-copied -DBREAK_EARLY_CHECK -DKERNEL=0 -DTRUST
  *: bad seq-before-era -DBREAK_SEQ_FIRST -DKERNEL=0 -DTRUST
  *: bad seq-before-read-section -DBREAK_SEQ_FIRST -DMAPPED=0 -DTRUST
@@ -87,6 +95,10 @@
 #endif
 #ifndef READS
 #define READS	1
+#endif
+
+#ifndef ERAS
+#define ERAS	3
 #endif
 
 /* Closed lists that may wait at once. */
@@ -143,7 +155,7 @@ inline check_unused(block) {
 		assert(hand[r] != block);
 		r++
 	:: r >= KERNEL && r < KERNEL + MAPPED ->
-		assert(hand[r] != block || era - began[r] > 1);
+		assert(hand[r] != block || era - began[r] > ERAS);
 		r++
 	:: else -> break
 	od;
@@ -166,6 +178,9 @@ inline retire(ref) {
 #ifdef BREAK_RETIRE_FREES
 	free_blocks = free_blocks | BIT(ref)
 #else
+#ifdef BREAK_NOTE_IN_COMMIT
+	noted = (open_list -> noted : era);
+#endif
 	open_list = open_list | BIT(ref)
 #endif
 }
@@ -178,24 +193,31 @@ inline set_prev() {
 	fi
 }
 
-/* To what ds_arena_reuse() raises the era. */
-#ifdef BREAK_ERA_BY_ONE
-#define RAISED	(closed[0].era + 1)
+/* The era that the owner has stored. */
+#if defined(BREAK_LATE_ERA) || defined(BREAK_NO_ERA)
+#define KNOWN	known
 #else
-#define RAISED	(closed[0].era + 2)
+#define KNOWN	era
 #endif
 
-inline raise_era() {
-#if defined(BREAK_LATE_ERA)
-	late = RAISED
-#elif defined(BREAK_NO_ERA)
-	skip
+/* ds_arena_pass_era() */
+#ifdef BREAK_ONE_SHORT
+#define PASSED	(closed[0].era + ERAS)
 #else
+#define PASSED	(closed[0].era + ERAS + 1)
+#endif
+
+#ifdef NO_HURRY
+#define CAN_PASS	(KNOWN >= PASSED)
+#else
+#define CAN_PASS	true
+#endif
+
+inline pass_era() {
 	if
-	:: era < RAISED -> era = RAISED
+	:: KNOWN < PASSED -> KNOWN = PASSED
 	:: else
 	fi
-#endif
 }
 
 /* What is free may be written to at any time: so it is at once. */
@@ -251,7 +273,13 @@ proctype owner() {
 	byte updates;
 	byte commit;		/* its number, 0 between commits */
 	byte number[DOCS] = 1;	/* of the newest version */
-	byte d, b, k, r, late;
+	byte d, b, k, r;
+#if defined(BREAK_LATE_ERA) || defined(BREAK_NO_ERA)
+	byte known = era;
+#endif
+#ifdef BREAK_NOTE_IN_COMMIT
+	byte noted;
+#endif
 
 	do
 	:: atomic { updates < UPDATES ->
@@ -316,26 +344,30 @@ proctype owner() {
 	/* ds_arena_settle(), ds_arena_close() */
 	:: d_step { open_list && nclosed < CLOSED && BETWEEN_COMMITS ->
 		closed[nclosed].blocks = open_list;
-		closed[nclosed].era = era;
+#ifdef BREAK_NOTE_IN_COMMIT
+		closed[nclosed].era = noted;
+#else
+		closed[nclosed].era = KNOWN;
+#endif
+		KNOWN = KNOWN + 1;
 		closed[nclosed].readers = sections;
 		open_list = 0;
 		nclosed++
 	   }
 
-	/* ds_arena_reclaim(), in a commit too: ds_partition_alloc() calls it */
-	:: nclosed && GRACE_OVER ->
+	/* ds_arena_reclaim(), in a commit too: ds_partition_alloc() calls it; _recycle() */
+	:: nclosed && GRACE_OVER && CAN_PASS ->
 #ifdef BREAK_WAIT
 		mapped_left == 0;
 #endif
-		/* ds_arena_reuse() */
-		d_step { raise_era() };
+		d_step { pass_era() };
 		d_step {
 			free_closed();
 			shift_closed()
 		}
 
 #ifdef BREAK_LATE_ERA
-	:: d_step { late -> era = late; late = 0 }
+	:: d_step { era != known -> era = known }
 #endif
 
 	:: updates == UPDATES && !commit -> break
@@ -399,14 +431,14 @@ proctype kernel_reader(byte me; byte d) {
 #define may_stop	if :: skip :: goto stopped fi
 
 /*
- * What a reader copies is lost once the era is two further: it never goes back,
- * and the reader will see that at the end. Whatever else it would do until then
+ * What a reader copies is lost once the era is more than ERAS further: it never goes
+ * back, and the reader will see that at the end. Whatever else it would do until then
  * touches nobody, so it may as well begin again now.
  */
 #if defined(BREAK_NO_CHECK) || defined(BREAK_EARLY_CHECK)
 #define lost		false
 #else
-#define lost		(era - began[me] > 1)
+#define lost		(era - began[me] > ERAS)
 #endif
 
 /* A step of a reader that is not lost. */
@@ -449,7 +481,7 @@ proctype mapped_reader(byte me; byte d) {
 #elif !defined(BREAK_EARLY_CHECK)
 			now = era;
 #endif
-			assert(now - began[me] > 1 ||
+			assert(now - began[me] > ERAS ||
 			       (seq <= snapshot && one == two && one == says(d, want)))
 		};
 again:		skip;

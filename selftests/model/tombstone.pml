@@ -19,7 +19,8 @@
  * - A version is two words: its header (seq, prev) and what it says (document,
  *   number, tombstone or not). It is written in one step: reuse.pml has versions
  *   in more pieces, and here nothing may be written at all that a reader looks at.
- * - One list of retired blocks waits at a time, and is closed whenever it may be.
+ * - One list of retired blocks waits at a time, and is closed whenever it may be. The
+ *   era is raised where it has not gone far enough, as in a hurry.
  * - All steps happen in one order: tombstone and grace-period in litmus/ have what
  *   it takes.
  * - Another reader changes nothing but that grace periods may last longer.
@@ -45,7 +46,9 @@
  *: ok same-tag -DSAME_TAG
  *: ok pair -DPAIR
  *: ok pair-mapped -DPAIR -DMAPPED -DOPS=2
+ *: ok pair-one-era -DPAIR -DMAPPED -DERAS=1 -DOPS=2
  *: bad slot-in-same-era -DBREAK_SLOT_IN_SAME_ERA -DPAIR -DMAPPED -DTRUST -DOPS=2
+ *: bad era-one-short -DBREAK_ONE_SHORT -DPAIR -DMAPPED -DTRUST -DOPS=2
  *: bad buried-at-once -DBREAK_BURY_NOW -DTRUST
  *: bad buried-in-commit -DBREAK_BURY_IN_COMMIT -DTRUST
  *: bad no-tombstone -DBREAK_NO_TOMBSTONE -DTRUST
@@ -66,6 +69,10 @@
 #endif
 #ifndef BLOCKS
 #define BLOCKS	5
+#endif
+/* DOCSTORE_MAP_ERAS */
+#ifndef ERAS
+#define ERAS	3
 #endif
 #define DOCS	2
 #define SLOTS	2
@@ -121,7 +128,7 @@ byte history[(OPS + 2) * DOCS];
 byte tags[DOCS];
 
 #ifdef MAPPED
-#define trusted	(era - began <= 1)
+#define trusted	(era - began <= ERAS)
 #else
 #define trusted	true
 #endif
@@ -172,10 +179,16 @@ inline find_slot(d, s, b) {
 	fi
 }
 
-/* ds_arena_reuse() */
-inline raise_era(closed) {
+/* ds_arena_pass_era() */
+#ifdef BREAK_ONE_SHORT
+#define PASSED(noted)	(noted + ERAS)
+#else
+#define PASSED(noted)	(noted + ERAS + 1)
+#endif
+
+inline pass_era(noted) {
 	if
-	:: era < closed + 2 -> era = closed + 2
+	:: era < PASSED(noted) -> era = PASSED(noted)
 	:: else
 	fi
 }
@@ -313,7 +326,7 @@ proctype owner() {
 	:: atomic { dying && !dying_awaits && !commit -> take_dying(b) };
 		d_step {
 #ifndef BREAK_SLOT_IN_SAME_ERA
-			raise_era(dying_era);
+			pass_era(dying_era);
 #endif
 			d = b_doc[b];
 			find_slot(d, s, b)
@@ -340,13 +353,14 @@ proctype owner() {
 	:: d_step { open_list && !closed_list && !commit ->
 		closed_list = open_list;
 		closed_era = era;
+		era++;
 		closed_awaits = awaits;
 		open_list = 0
 	   }
 
 	/* ds_arena_reclaim(), in a commit too */
 	:: closed_list && !closed_awaits ->
-		raise_era(closed_era);
+		pass_era(closed_era);
 		d_step {
 			k = 1;
 			do
@@ -377,9 +391,9 @@ proctype owner() {
 	od
 }
 
-/* What a mapped reader copies is lost once the era is two further. */
+/* What a mapped reader copies is lost once the era is more than ERAS further. */
 #if defined(MAPPED) && !defined(BREAK_NO_CHECK)
-#define lost	(era - began > 1)
+#define lost	(era - began > ERAS)
 #else
 #define lost	false
 #endif

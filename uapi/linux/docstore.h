@@ -43,8 +43,12 @@
  * E2BIG        a struct is longer than the kernel knows, and its tail is not
  *              zero; or a batch has more operations or bytes than one may have
  * EACCES       the mode of the store does not allow what was asked
+ * EAGAIN       as many descriptors are open as may be, and who opens one more does
+ *              not want to wait
  * EBADF        the descriptor was not opened for what was asked: reading or
  *              writing
+ * EBUSY        as many batches that span partitions wait as may wait; or the
+ *              session has as much under way by io_uring as it may have
  * ECANCELED    the operation was not carried out, because another one on the
  *              same document or in the same atomic batch failed, or a signal or
  *              a timeout came first
@@ -60,18 +64,22 @@
  *              too short, an id of length 0, a property id that was never given
  *              out, an illegal store name
  * EMFILE       the process has too many open files
+ * EMSGSIZE     read: the next record does not fit
  * ENAMETOOLONG an id or the name of a property or a type is too long
  * ENODATA      the document has no such property
  * ENOENT       no store of this name; no such document
  * ENOMEM       the kernel has no memory for it
  * ENOSPC       the store has reached its limit of memory or of names; or there
- *              are as many stores as there may be
+ *              are as many stores, snapshots of one or by one session, or streams
+ *              by one session, as there may be
  * ENOTTY       not an operation of this descriptor
  * EOVERFLOW    add: the sum does not fit in an s64
- * EPERM        the caller may not remove the store
- * ESTALE       the document has another version than the operation asked for
- * ETIMEDOUT    the time given was over before anything was done
- * EXDEV        an atomic batch spans partitions
+ * EPERM        the caller may not remove the store, or change settings
+ * EPIPE        the stream is complete, or has failed
+ * ESTALE       the document has another version than the operation asked for;
+ *              or the snapshot was revoked, since its lease was over
+ * ETIMEDOUT    the time given was over before anything was done; read: the stream was
+ *              paused for too long
  * ============ ==============================================================
  */
 
@@ -80,14 +88,17 @@
 
 #define DOCSTORE_IOC_TYPE		0xDC
 
-/* On /dev/docstore; DOCSTORE_INFO on a store as well. */
+/* On /dev/docstore; DOCSTORE_INFO and DOCSTORE_CONFIG on a store as well. */
 #define DOCSTORE_INFO			_IO(DOCSTORE_IOC_TYPE, 0x00)
 #define DOCSTORE_STORE_CREATE		_IO(DOCSTORE_IOC_TYPE, 0x01)
 #define DOCSTORE_STORE_OPEN		_IO(DOCSTORE_IOC_TYPE, 0x02)
 #define DOCSTORE_STORE_REMOVE		_IO(DOCSTORE_IOC_TYPE, 0x03)
 #define DOCSTORE_STORE_LIST		_IO(DOCSTORE_IOC_TYPE, 0x04)
+#define DOCSTORE_MODULE_STATS		_IO(DOCSTORE_IOC_TYPE, 0x05)
+#define DOCSTORE_SESSION_LIST		_IO(DOCSTORE_IOC_TYPE, 0x06)
+#define DOCSTORE_CONFIG			_IO(DOCSTORE_IOC_TYPE, 0x07)
 
-/* On a store. */
+/* On a store; but for SUBMIT, SNAPSHOT and what follows it on a snapshot as well. */
 #define DOCSTORE_STORE_INFO		_IO(DOCSTORE_IOC_TYPE, 0x10)
 #define DOCSTORE_INTERN			_IO(DOCSTORE_IOC_TYPE, 0x11)
 #define DOCSTORE_NAMES			_IO(DOCSTORE_IOC_TYPE, 0x12)
@@ -95,6 +106,15 @@
 #define DOCSTORE_READ			_IO(DOCSTORE_IOC_TYPE, 0x14)
 #define DOCSTORE_READ_MANY		_IO(DOCSTORE_IOC_TYPE, 0x15)
 #define DOCSTORE_SCAN			_IO(DOCSTORE_IOC_TYPE, 0x16)
+#define DOCSTORE_SNAPSHOT		_IO(DOCSTORE_IOC_TYPE, 0x17)
+#define DOCSTORE_SNAPSHOT_LIST		_IO(DOCSTORE_IOC_TYPE, 0x18)
+#define DOCSTORE_COORDINATOR		_IO(DOCSTORE_IOC_TYPE, 0x19)
+#define DOCSTORE_STATS			_IO(DOCSTORE_IOC_TYPE, 0x1a)
+#define DOCSTORE_CHECK			_IO(DOCSTORE_IOC_TYPE, 0x1b)
+#define DOCSTORE_HINT			_IO(DOCSTORE_IOC_TYPE, 0x1c)
+
+/* On a snapshot. What those ask who run it, and its structs: linux/docstore_monitor.h. */
+#define DOCSTORE_SNAPSHOT_INFO		_IO(DOCSTORE_IOC_TYPE, 0x20)
 
 /* Limits; DOCSTORE_INFO reports those of the running kernel. */
 #define DOCSTORE_MAX_ID			255
@@ -184,7 +204,8 @@ enum docstore_version_flags {
  * - @id_len bytes: the document's id;
  * - the values, not aligned.
  *
- * A version is never modified once it is published.
+ * A version is never modified once it is published, but for @prev: what no
+ * reader needs any more is skipped.
  */
 struct docstore_version {
 	__aligned_u64 seq;
@@ -282,9 +303,11 @@ enum docstore_open_flags {
  * @name: the store's name, with a closing NUL
  *
  * The ioctl returns the new descriptor, which is closed on exec. It is checked
- * against the store's owner and mode once, here; CAP_DAC_OVERRIDE passes.
+ * against the store's owner and mode once, here; CAP_DAC_OVERRIDE passes. Where as many
+ * descriptors are open as may be, it waits until that is not so, unless the control node
+ * was opened with O_NONBLOCK; CAP_SYS_ADMIN need not wait.
  *
- * Errors: EACCES, EFAULT, EINVAL, EMFILE, ENOENT, ENOMEM.
+ * Errors: EACCES, EAGAIN, EFAULT, EINTR, EINVAL, EMFILE, ENOENT, ENOMEM.
  */
 struct docstore_store_open {
 	__u32 size;
@@ -345,6 +368,7 @@ struct docstore_store_remove {
  * @polled: submitters for whom others carried out something, and who did not have
  *	to sleep meanwhile
  * @slept: and those who did
+ * @bytes_snapshots: of @bytes_used, versions that are kept for snapshots only
  *
  * All but the first two are filled in by the kernel. The counters are read
  * one after the other while the store changes.
@@ -378,6 +402,7 @@ struct docstore_store_info {
 	__aligned_u64 lent;
 	__aligned_u64 polled;
 	__aligned_u64 slept;
+	__aligned_u64 bytes_snapshots;
 };
 
 /**
@@ -501,6 +526,9 @@ struct docstore_names {
  *	version back
  * @DOCSTORE_OP_SET_TYPE: set the document's type to the name id in @property,
  *	or to none if that is 0
+ * @DOCSTORE_OP_CHECK: nothing but to check the conditions, for documents that the
+ *	batch depends on and does not change. It succeeds for documents that do not
+ *	exist as well
  *
  * Set, add, touch and set type create a document that does not exist. Get,
  * unset and delete of one that does not exist fail with ENOENT; get and unset
@@ -518,6 +546,7 @@ enum docstore_op_code {
 	DOCSTORE_OP_DELETE = 5,
 	DOCSTORE_OP_TOUCH = 6,
 	DOCSTORE_OP_SET_TYPE = 7,
+	DOCSTORE_OP_CHECK = 8,
 };
 
 /**
@@ -605,13 +634,19 @@ enum docstore_submit_flags {
  * say which. All that succeeded is visible to every reader when it returns.
  * When the ioctl fails, nothing was done and no result was written, but for
  * EFAULT: where results cannot be written, the batch may have been carried out.
- * A descriptor that may not write is good for get only.
+ * A descriptor that may not write is good for get and check only, and one that may
+ * not read for all others.
+ *
+ * An atomic batch may span partitions. Such batches of one store are carried out
+ * one at a time, by the store's coordinator (see struct docstore_coordinator), and
+ * become visible in all partitions at once to who reads several documents
+ * together. Those that touch one partition only never wait for the coordinator.
  *
  * Operations on one document are carried out in their order and make one new
  * version of it. Where one of them fails, the others have the result
  * -ECANCELED, and so have those on all other documents of an atomic batch.
  *
- * Errors: E2BIG, EBADF, EFAULT, EINTR, EINVAL, ENOMEM, ETIMEDOUT, EXDEV; in
+ * Errors: E2BIG, EBADF, EBUSY, EFAULT, EINTR, EINVAL, ENOMEM, ETIMEDOUT; in
  * results ECANCELED, EDOM, EEXIST, EFBIG, ENODATA, ENOENT, ENOMEM,
  * ENOSPC, EOVERFLOW, ESTALE.
  */
@@ -666,7 +701,7 @@ struct docstore_uring_cmd {
  * @type: out: type of the property's value, or DOCSTORE_TYPE_NONE
  * @__reserved: must be 0
  *
- * Errors: EBADF, EFAULT, EINVAL, ENAMETOOLONG, ENODATA, ENOENT, ENOMEM.
+ * Errors: EBADF, EFAULT, EINVAL, ENAMETOOLONG, ENODATA, ENOENT, ENOMEM, ESTALE.
  */
 struct docstore_read {
 	__u32 size;
@@ -700,9 +735,19 @@ struct docstore_read_item {
 };
 
 /**
+ * enum docstore_read_flags - flags of DOCSTORE_READ_MANY
+ * @DOCSTORE_READ_TOGETHER: all documents as they were at one moment within the
+ *	call. Where they do not all fit, none is returned: @done is 0, and @needed
+ *	tells the room for all of them
+ */
+enum docstore_read_flags {
+	DOCSTORE_READ_TOGETHER = 1 << 0,
+};
+
+/**
  * struct docstore_read_many - DOCSTORE_READ_MANY: many documents at once
  * @size: sizeof(struct docstore_read_many)
- * @flags: must be 0
+ * @flags: enum docstore_read_flags
  * @items: pointer to an array of struct docstore_read_item
  * @item_size: sizeof(struct docstore_read_item)
  * @count: elements of the array, 1 to DOCSTORE_MAX_OPS
@@ -713,9 +758,10 @@ struct docstore_read_item {
  * @used: out: bytes of the buffer filled in
  * @needed: out: bytes that the first item not done asks for, or 0
  *
- * Each document is read for itself.
+ * Each document is read for itself, but with DOCSTORE_READ_TOGETHER and on a
+ * snapshot.
  *
- * Errors: E2BIG, EBADF, EFAULT, EINTR, EINVAL, ENOMEM.
+ * Errors: E2BIG, EBADF, EBUSY, EFAULT, EINTR, EINVAL, ENOMEM, ESTALE.
  */
 struct docstore_read_many {
 	__u32 size;
@@ -761,9 +807,10 @@ enum docstore_scan_flags {
  * Documents come in no particular order. One that exists throughout the scan
  * is returned exactly once; one that is created or deleted meanwhile may be
  * returned or not. A call may return with few documents, or none, before the
- * end; DOCSTORE_SCAN_END tells the end.
+ * end; DOCSTORE_SCAN_END tells the end. On a snapshot a scan returns exactly
+ * the documents that existed when it was taken, as they were.
  *
- * Errors: EBADF, EFAULT, EINTR, EINVAL, ENAMETOOLONG, ENOMEM.
+ * Errors: EBADF, EFAULT, EINTR, EINVAL, ENAMETOOLONG, ENOMEM, ESTALE.
  */
 struct docstore_scan {
 	__u32 size;
@@ -777,6 +824,171 @@ struct docstore_scan {
 	__u32 count;
 	__u32 needed;
 	__aligned_u64 cursor[2];
+};
+
+/**
+ * struct docstore_snapshot - DOCSTORE_SNAPSHOT: pin the store as it is now
+ * @size: sizeof(struct docstore_snapshot)
+ * @flags: must be 0
+ * @lease_ms: after so many milliseconds the snapshot is revoked; 0 for never
+ * @__reserved: must be 0
+ * @id: out: number of the snapshot, never used again in this store
+ *
+ * The ioctl returns a new descriptor, closed on exec, which may read. On it
+ * DOCSTORE_READ, DOCSTORE_READ_MANY and DOCSTORE_SCAN see all documents as they
+ * were at one moment within the call, for as long as it is open: every batch
+ * that had returned by then, none that began later, and no part of any batch
+ * without the rest. DOCSTORE_STORE_INFO, DOCSTORE_NAMES and DOCSTORE_INTERN
+ * (without new names) are about the store, as on its own descriptor.
+ *
+ * Versions that the snapshot needs stay in memory, and count against the store's
+ * limit, until the descriptor is closed, and its mapping gone, or its lease is over.
+ * Then reads fail with ESTALE, and poll() reports POLLHUP. The mapping of the
+ * descriptor is one page, a struct docstore_map_snapshot: with it the store's own
+ * mapping can be read as of the snapshot.
+ *
+ * Like DOCSTORE_STORE_OPEN it may have to wait for a descriptor's turn.
+ *
+ * Errors: EAGAIN, EBADF, EBUSY, EFAULT, EINTR, EINVAL, EMFILE, ENOMEM, ENOSPC.
+ */
+struct docstore_snapshot {
+	__u32 size;
+	__u32 flags;
+	__u32 lease_ms;
+	__u32 __reserved;
+	__aligned_u64 id;
+};
+
+/**
+ * enum docstore_snapshot_state - what became of a snapshot
+ * @DOCSTORE_SNAPSHOT_REVOKED: its lease is over
+ */
+enum docstore_snapshot_state {
+	DOCSTORE_SNAPSHOT_REVOKED = 1 << 0,
+};
+
+/**
+ * struct docstore_snapshot_info - DOCSTORE_SNAPSHOT_INFO: a snapshot
+ * @size: sizeof(struct docstore_snapshot_info)
+ * @flags: must be 0
+ * @id: number of the snapshot
+ * @created: when it was taken
+ * @age: how long ago that is, in nanoseconds that no change of the clock affects
+ * @lease_ms: its lease, counted from when it was taken; 0 if it has none
+ * @state: enum docstore_snapshot_state
+ * @bytes: memory that it retains: of versions that were replaced since it was
+ *	taken and before the next snapshot was, if there is one
+ * @versions: how many these are
+ * @uid: who took it, as seen from the caller's user namespace
+ * @__reserved: 0
+ *
+ * All but the first two are filled in by the kernel.
+ *
+ * Errors: EFAULT, EINVAL.
+ */
+struct docstore_snapshot_info {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 id;
+	__aligned_u64 created;
+	__aligned_u64 age;
+	__u32 lease_ms;
+	__u32 state;
+	__aligned_u64 bytes;
+	__aligned_u64 versions;
+	__u32 uid;
+	__u32 __reserved;
+};
+
+/**
+ * struct docstore_snapshot_list - DOCSTORE_SNAPSHOT_LIST: which snapshots there are
+ * @size: sizeof(struct docstore_snapshot_list)
+ * @flags: must be 0
+ * @snapshots: pointer to an array of struct docstore_snapshot_info
+ * @snapshot_size: sizeof(struct docstore_snapshot_info)
+ * @count: in: room in the array, in elements; out: elements filled in
+ * @cursor: in: 0 at first, then as it was returned; out: where to go on, 0 when
+ *	all snapshots were listed
+ *
+ * Snapshots come in the order in which they were taken. One that was closed or
+ * revoked is listed until all that it retained was looked through.
+ *
+ * Errors: E2BIG, EBADF, EFAULT, EINVAL.
+ */
+struct docstore_snapshot_list {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 snapshots;
+	__u32 snapshot_size;
+	__u32 count;
+	__aligned_u64 cursor;
+};
+
+/**
+ * struct docstore_waiting - a batch that waits for a store's coordinator
+ * @waited: for how long it has waited, in nanoseconds
+ * @operations: operations in it
+ * @partitions: partitions that it spans
+ */
+struct docstore_waiting {
+	__aligned_u64 waited;
+	__u32 operations;
+	__u32 partitions;
+};
+
+/**
+ * struct docstore_coordinator - DOCSTORE_COORDINATOR: batches that span partitions
+ * @size: sizeof(struct docstore_coordinator)
+ * @flags: must be 0
+ * @waiting: pointer to an array of struct docstore_waiting, which is filled with
+ *	the batches that wait, the next one first; the one that is being carried
+ *	out is not among them
+ * @waiting_size: sizeof(struct docstore_waiting)
+ * @count: in: room in the array, in elements; out: elements filled in
+ * @queued: batches that wait
+ * @max_queued: how many may wait; others are refused with EBUSY
+ * @commits: batches that were carried out
+ * @lent: of these, those that their submitters carried out themselves
+ * @refused: batches that were refused for what their operations found
+ * @no_memory: batches that were put off or failed for want of memory
+ * @canceled: batches that a signal, or the end of a process or ring, came before
+ * @timed_out: batches whose time was over before their turn had come
+ * @rejected: batches for which there was no room in the queue
+ * @wait_ns: time that batches have waited for their turn, all together
+ * @wait_max_ns: the longest
+ * @prepare_ns: time to get hold of all partitions, to check the conditions and to
+ *	build what is new
+ * @prepare_max_ns: the longest
+ * @publish_ns: time to make it visible
+ * @publish_max_ns: the longest
+ *
+ * The times are in nanoseconds and without those of batches that were lent the
+ * partitions, which wait for nobody. @count may be less than @queued and the room:
+ * batches that were canceled or are about to be added are not told.
+ *
+ * Errors: E2BIG, EBADF, EFAULT, EINVAL, ENOMEM.
+ */
+struct docstore_coordinator {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 waiting;
+	__u32 waiting_size;
+	__u32 count;
+	__u32 queued;
+	__u32 max_queued;
+	__aligned_u64 commits;
+	__aligned_u64 lent;
+	__aligned_u64 refused;
+	__aligned_u64 no_memory;
+	__aligned_u64 canceled;
+	__aligned_u64 timed_out;
+	__aligned_u64 rejected;
+	__aligned_u64 wait_ns;
+	__aligned_u64 wait_max_ns;
+	__aligned_u64 prepare_ns;
+	__aligned_u64 prepare_max_ns;
+	__aligned_u64 publish_ns;
+	__aligned_u64 publish_max_ns;
 };
 
 #endif /* _UAPI_LINUX_DOCSTORE_H */

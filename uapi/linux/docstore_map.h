@@ -20,11 +20,14 @@
 #include <linux/types.h>
 
 /* Changes whenever one of the structures below does. */
-#define DOCSTORE_MAP_LAYOUT		2
+#define DOCSTORE_MAP_LAYOUT		3
 
 /* "docstore", as eight bytes in memory. */
 #define DOCSTORE_MAP_MAGIC		"docstore"
 #define DOCSTORE_MAP_MAGIC_SIZE		8
+
+/* By more than this the era must not grow while a reader reads; see below. */
+#define DOCSTORE_MAP_ERAS		3
 
 #define DOCSTORE_MAP_UNIT		16	/* bytes */
 #define DOCSTORE_MAP_UNIT_SHIFT		4
@@ -81,6 +84,7 @@ enum docstore_map_state {
  * @names_used: bytes of the names. Stored with release, to be loaded with acquire;
  *	names do not change once they are there
  * @state: enum docstore_map_state
+ * @epoch: odd while several partitions publish together
  * @__reserved: 0
  *
  * What stands above @names_used does not change. The names are struct
@@ -105,7 +109,8 @@ struct docstore_map_store {
 	__aligned_u64 __reserved0[4];
 	__aligned_u64 names_used;
 	__u32 state;
-	__u32 __reserved[13];
+	__u32 epoch;
+	__u32 __reserved[12];
 };
 
 /**
@@ -118,10 +123,58 @@ struct docstore_map_store {
  *    version's header, then all of the version's @size, is below @limit, or the
  *    arena's end. A chain need not have an end: look at @era once in a while.
  * 4. Put a fence that orders the loads so far before the next one.
- * 5. Load @era again. If it has grown by more than one, throw everything away
- *    and begin again; a reader that has done so a few times asks the kernel
- *    (DOCSTORE_READ), which always answers.
+ * 5. Load @era again. If it has grown by more than DOCSTORE_MAP_ERAS, throw
+ *    everything away and begin again; a reader that has done so a few times asks the
+ *    kernel (DOCSTORE_READ), which always answers.
  */
+
+/**
+ * DOC: Reading several documents together
+ *
+ * To see all of them as they were at one moment:
+ *
+ * 1. Load the @era of each partition with acquire, then @epoch of the store with
+ *    acquire, until it is even. Then load @visible_seq of each partition with acquire;
+ *    put a fence; load each again, put a fence, and load @epoch again. Unless nothing
+ *    has changed, begin again.
+ * 2. Read each document as above, as of the visible_seq that was loaded.
+ * 3. If a document's newest version is above that, and the partition's @visible_seq
+ *    has changed, begin again: a version that was replaced may be left out already.
+ *
+ * Where it goes on like this, DOCSTORE_READ_TOGETHER lets the kernel do it.
+ *
+ * As of a snapshot, take the numbers in struct docstore_map_snapshot for visible_seq,
+ * and follow prev as far as it takes: what the snapshot needs is never left out. Once
+ * found and the era was looked at, the version stays where it is and as it is, until
+ * @state says that the snapshot was revoked: a reader looks there, behind a fence,
+ * after all that it has read, and throws it away if so.
+ */
+
+/**
+ * struct docstore_map_snapshot - the page that a snapshot's descriptor maps
+ * @magic: DOCSTORE_MAP_MAGIC, without a closing NUL
+ * @layout: DOCSTORE_MAP_LAYOUT
+ * @partitions: number of partitions
+ * @incarnation: of the store
+ * @id: number of the snapshot
+ * @created: when it was taken
+ * @state: enum docstore_snapshot_state
+ * @__reserved: 0
+ * @seq: for each partition the commit up to which the snapshot sees
+ *
+ * Nothing but @state changes.
+ */
+struct docstore_map_snapshot {
+	__u8 magic[DOCSTORE_MAP_MAGIC_SIZE];
+	__u32 layout;
+	__u32 partitions;
+	__aligned_u64 incarnation;
+	__aligned_u64 id;
+	__aligned_u64 created;
+	__u32 state;
+	__u32 __reserved[5];
+	__aligned_u64 seq[DOCSTORE_MAX_PARTITIONS];
+};
 
 /**
  * DOC: The index
@@ -138,9 +191,12 @@ struct docstore_map_store {
  * bucket of the same form. A slot whose ref is 0 is empty or being filled, and
  * readers pass over it, and over those with another tag. What has the tag need not
  * have the id: that is in the version (see struct docstore_version), which is to be
- * compared. A reader that finds the id takes the newest version whose seq is not
- * above the visible_seq that it has loaded first, following prev, and has found
- * nothing if that is a tombstone or there is none.
+ * compared. The version that the slot refers to is the newest one, and maybe not
+ * published yet: if its seq is above the visible_seq that was loaded first, the reader
+ * loads prev with acquire, then visible_seq again. Unless that has reached the newest
+ * version's seq, the one at prev is the one to be taken; else the reader begins again,
+ * since prev may have been changed. It has found nothing if what it takes is a
+ * tombstone, or prev is 0.
  *
  * A reader that does not find the id may have looked while slots moved to
  * another bucket: unless @moves is even and is the same before it has loaded
@@ -166,13 +222,20 @@ struct docstore_map_store {
  * DOC: The state of a document
  *
  * The word @state of a slot holds flags in bits 0 to 7, the access pattern in
- * bits 8 and 9, and the tag in bits 16 to 31. The word @stat holds the number
- * of deltas in bits 0 to 15, which stays at its highest value once it is
- * reached, and in bits 16 to 31 when the document was last changed or known to
- * be read, in units of four seconds since 1970, modulo 2^16.
+ * bits 8 and 9, the heat in bits 10 to 15, and the tag in bits 16 to 31. The word
+ * @stat holds the number of deltas in bits 0 to 15, which stays at its highest value
+ * once it is reached, and in bits 16 to 31 when the document was last changed or known
+ * to be read, in units of four seconds since 1970, modulo 2^16.
+ *
+ * Pattern and heat are estimates from samples, as of the last change or known read:
+ * who looks later takes the time that has passed since into account, as the owner does
+ * at the next one, when it halves the heat for each unit. That a document was read is
+ * known of one system call in so many, and of the mapping by DOCSTORE_HINT.
  */
 #define DOCSTORE_STATE_PATTERN_SHIFT	8
 #define DOCSTORE_STATE_PATTERN_MASK	0x3
+#define DOCSTORE_STATE_HEAT_SHIFT	10
+#define DOCSTORE_STATE_HEAT_MASK	0x3f
 #define DOCSTORE_STATE_TAG_SHIFT	16
 #define DOCSTORE_STAT_DELTAS_MASK	0xffff
 #define DOCSTORE_STAT_ACCESS_SHIFT	16
@@ -185,14 +248,15 @@ struct docstore_map_store {
  * @DOCSTORE_STATE_NEEDS_COMPACTION: it drags versions or dead space that could
  *	be freed
  * @DOCSTORE_STATE_NEEDS_REINDEX: a secondary index does not have it yet
- * @DOCSTORE_STATE_HOT_DOCUMENT: it is changed much more often than others
+ * @DOCSTORE_STATE_HOT_DOCUMENT: it was changed, or known to be read, as often as is
+ *	hot by the store's settings; see enum docstore_setting
  * @DOCSTORE_STATE_EVICTING: it is about to be evicted
  * @DOCSTORE_STATE_DIRTY: deltas that were accepted for it are not visible yet
- * @DOCSTORE_STATE_SNAPSHOT_READY: a pinned snapshot can read it
+ * @DOCSTORE_STATE_SNAPSHOT_READY: earlier versions of it are kept for snapshots
  *
- * Set by this layout's first version of the module: PROCESSING, DIRTY, and
- * NEEDS_COMPACTION for a deleted document whose tombstone is still there. The
- * other bits are reserved for what their names say.
+ * Set by this layout's first version of the module: PROCESSING, HOT_DOCUMENT, DIRTY,
+ * SNAPSHOT_READY, and NEEDS_COMPACTION for a deleted document whose tombstone is still
+ * there. The other bits are reserved for what their names say.
  */
 enum docstore_state {
 	DOCSTORE_STATE_IDLE = 0,
@@ -203,6 +267,20 @@ enum docstore_state {
 	DOCSTORE_STATE_EVICTING = 1 << 4,
 	DOCSTORE_STATE_DIRTY = 1 << 5,
 	DOCSTORE_STATE_SNAPSHOT_READY = 1 << 6,
+};
+
+/**
+ * enum docstore_pattern - how a document is used
+ * @DOCSTORE_PATTERN_WRITE: mostly changed, as far as is known
+ * @DOCSTORE_PATTERN_READ: mostly read
+ * @DOCSTORE_PATTERN_MIXED: both
+ * @DOCSTORE_PATTERN_SCAN: mostly read along with all others
+ */
+enum docstore_pattern {
+	DOCSTORE_PATTERN_WRITE = 0,
+	DOCSTORE_PATTERN_READ = 1,
+	DOCSTORE_PATTERN_MIXED = 2,
+	DOCSTORE_PATTERN_SCAN = 3,
 };
 
 /**
@@ -224,10 +302,11 @@ struct docstore_bucket {
  * @visible_seq: number of the last commit that readers may see. Stored with
  *	release once for each commit; pairs with the load with acquire that
  *	begins every read, and orders all that the commit linked
- * @era: grows before memory of retired versions is used again, and before the slots
- *	of deleted documents are. A reader that holds no RCU read lock loads it with
- *	acquire before it begins, @visible_seq included, and throws away what it has
- *	found and copied if it has grown by more than one at the end
+ * @era: grows by more than DOCSTORE_MAP_ERAS between the time from which retired
+ *	versions can no longer be found and that at which their memory is used again;
+ *	the same for the slots of deleted documents. A reader that holds no RCU read
+ *	lock loads it with acquire before it begins, @visible_seq included, and throws
+ *	away what it has found and copied if it has grown by more than that at the end
  * @buckets: number of buckets of the index
  * @moves: odd while slots move from one bucket to another
  * @limit: where the arena ends, a place; a reader follows none beyond, and loads

@@ -3,7 +3,8 @@
  * The random test, with a fuzzer's bytes in the place of chance: batches,
  * commits, refused memory, pinned readers and grace periods, against its model.
  *
- * The first bytes say how much memory there is and how many documents. Then come
+ * The first bytes say how much memory there is, whether there is a backlog that is
+ * followed, and how many documents. Then come
  * steps: a byte that tells how many bytes a step has, and these. What a step
  * draws beyond them follows from them, so that a few bytes make a whole step, and
  * changing one step leaves the others what they are.
@@ -86,6 +87,15 @@ static void model_ids(struct model *m, u32 lengths)
 	}
 }
 
+/* The changes have made of the replica what the documents are. */
+static void model_compare(struct model *m)
+{
+	u32 i;
+
+	for (i = 0; m->replica && i < m->active; i++)
+		replica_compare(m->replica, m->docs[i].id, m->docs[i].id_len);
+}
+
 /* In the end all is deleted, and all bytes come back. */
 static void model_finish(struct model *m)
 {
@@ -108,6 +118,10 @@ static void model_finish(struct model *m)
 	}
 	store_quiesce(s);
 	store_validate(s);
+	model_compare(m);
+	if (m->replica)
+		replica_destroy(m->replica);
+	m->replica = NULL;
 	CHECK_EQ(s->p.stats.documents, 0);
 	CHECK_EQ(s->p.stats.document_bytes, 0);
 	CHECK_EQ(s->p.index.slots, 0);
@@ -129,6 +143,8 @@ static void model_forget(struct model *m)
 	m->live = 0;
 	m->slots = 0;
 	m->bytes = 0;
+	/* One that went on was of a store that is no more. */
+	m->checker = (struct checker){};
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -136,13 +152,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct input in = { data, data + size };
 	static struct model m;
 	static bool ready;
-	u32 steps;
+	u32 steps, how;
 
 	if (!ready)
 		core_setup();
 	ready = true;
 	shim_rcu_elapse();
-	m.s = store_create(1 + take_below(&in, 4));
+	how = take_below(&in, 256);
+	m.s = store_create(1 + how % 4);
+	if (how / 4 % 4) {
+		/* Of 4, 16 or 64 KiB. */
+		store_log(m.s, 1024U << (how / 4 % 4) * 2);
+		m.replica = replica_create(m.s);
+	}
 	m.active = 1 + take_below(&in, 8) * take_below(&in, 8);
 	m.deleting = take_below(&in, 60);
 	model_ids(&m, 1 + take_below(&in, 256));
@@ -153,6 +175,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (!rng_below(&m.rng, 16)) {
 			store_validate(m.s);
 			model_check_scan(&m);
+			model_compare(&m);
 		}
 		if (!rng_below(&m.rng, 32)) {
 			model_unpin(&m);

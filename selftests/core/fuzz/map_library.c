@@ -7,7 +7,9 @@
  * of it: versions and slots that are nearly right, and words anywhere. At some of the
  * reader's loads a word changes. Nothing outside of the mapping may be touched, nor
  * beyond the limit, nor beyond the caller's buffers; and it must come to an end if
- * the era goes on, as it does where memory was used again.
+ * the era goes on, as it does where memory was used again. The same as of a snapshot,
+ * which is revoked at some time; and what it has shown where it lies may be looked at
+ * whatever comes to lie there.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -37,14 +39,15 @@
 
 static unsigned char *base, *arena;
 static struct docstore_map_partition *page;
-static struct ds_store *store;
+static struct docstore_map_snapshot moment;
+static struct ds_store *store, *snapshot;
 
 /* What happens while somebody reads. */
 static struct {
 	uint32_t step, at, value;
 } changes[CHANGES];
 static unsigned int nchanges;
-static uint32_t steps, era_every;
+static uint32_t steps, era_every, revoked_at, epoch_every;
 /* How much of the arena there is; all of it, while it is being filled. */
 static uint32_t reach;
 
@@ -65,6 +68,8 @@ int ds_sys_ioctl(int fd, unsigned long request, void *arg)
 	switch (request) {
 	case DOCSTORE_STORE_OPEN:
 		return 4;
+	case DOCSTORE_SNAPSHOT:
+		return 5;
 	case DOCSTORE_INFO:
 		((struct docstore_info *)arg)->max_ops = DOCSTORE_MAX_OPS;
 		return 0;
@@ -90,7 +95,8 @@ void ds_sys_close(int fd)
 
 void *ds_sys_map(int fd, size_t size)
 {
-	(void)fd;
+	if (fd == 5)
+		return size == sizeof(moment) ? &moment : NULL;
 	return size == SIZE ? base : NULL;
 }
 
@@ -129,7 +135,11 @@ static void set_up(void)
 	}
 	head->arenas_offset = 3 * PAGE;
 	head->arena_stride = ARENA;
+	memcpy(moment.magic, DOCSTORE_MAP_MAGIC, DOCSTORE_MAP_MAGIC_SIZE);
+	moment.layout = DOCSTORE_MAP_LAYOUT;
+	moment.partitions = 1;
 	MUST(!ds_open("any", DOCSTORE_OPEN_READ, NULL, &store) && store->map.base);
+	MUST(!ds_snapshot(store, NULL, &snapshot) && snapshot->pinned->map.base);
 }
 
 /* Somewhere in the arena, but not in what is never wrong. */
@@ -256,7 +266,11 @@ static void meanwhile(void)
 	if (++steps > FOR_EVER)
 		FINDING("a read that does not end");
 	if (steps % era_every == 0)
-		page->era += 2;
+		page->era += DOCSTORE_MAP_ERAS + 1;
+	if (steps % epoch_every == 0)
+		((struct docstore_map_store *)(void *)base)->epoch++;
+	if (steps == revoked_at)
+		moment.state = DOCSTORE_SNAPSHOT_REVOKED;
 	for (i = 0; i < nchanges; i++)
 		if (changes[i].step == steps)
 			write_at(changes[i].at, &changes[i].value, 4);
@@ -292,10 +306,37 @@ static int look(const struct ds_doc *doc, void *arg)
 
 static bool known(int err)
 {
-	return err == 0 || err == -ENOENT || err == -ENODATA || err == -ENOBUFS || err == -EBADMSG;
+	return err == 0 || err == -ENOENT || err == -ENODATA || err == -ENOBUFS || err == -EBADMSG ||
+	       (err == -ESTALE && moment.state);
 }
 
-static void read_all(struct input *in, struct ds_str id)
+/* What a snapshot shows where it lies; then other words come to lie there. */
+static void read_there(struct input *in, struct ds_str id)
+{
+	unsigned int n = take_below(in, 8);
+	bool gone, valid;
+	struct ds_doc doc;
+	int err, ret = 0;
+
+	err = ds_snapshot_doc(snapshot, id, &doc);
+	MUST(known(err));
+	if (err)
+		return;
+	while (n--) {
+		uint32_t at = (uint32_t)((const unsigned char *)doc.id.data - arena);
+		uint32_t value = (uint32_t)take_number(in);
+
+		look(&doc, &ret);
+		write_at((at & ~3u) + 4 * take_below(in, 64) - 128, &value, 4);
+	}
+	look(&doc, &ret);
+	/* It may be revoked just when it is asked for that. */
+	gone = moment.state;
+	valid = ds_snapshot_valid(snapshot);
+	MUST(valid ? !gone : moment.state);
+}
+
+static void read_all(struct input *in, struct ds_store *from, struct ds_str id)
 {
 	struct docstore_read_item items[20];
 	size_t room = take_below(in, 3) ? take_below(in, 300) : take_below(in, 65536), len = room, i;
@@ -305,21 +346,27 @@ static void read_all(struct input *in, struct ds_str id)
 	struct ds_doc doc;
 
 	MUST(buffer);
-	MUST(known(ds_get(store, id, buffer, &len, &doc)));
-	err = ds_view(store, id, look, &ret);
+	MUST(known(ds_get(from, id, buffer, &len, &doc)));
+	err = ds_view(from, id, look, &ret);
 	MUST(err == 5 || known(err));
-	MUST(known(ds_version(store, id, NULL)));
-	err = ds_exists(store, id);
-	MUST(err == 0 || err == 1);
+	MUST(known(ds_version(from, id, NULL)));
+	err = ds_exists(from, id);
+	MUST(err == 0 || err == 1 || known(err));
 	len = room;
-	MUST(known(ds_get_property(store, id, ds_mem("property", 1 + take_below(in, 8)), buffer, &len,
+	MUST(known(ds_get_property(from, id, ds_mem("property", 1 + take_below(in, 8)), buffer, &len,
 				   &value, NULL)));
 	for (i = 0; i < 20; i++)
 		items[i] = (struct docstore_read_item){ .id = (uintptr_t)id.data, .id_len = 8 - i % 2 };
 	len = room;
-	err = ds_read_many(store, items, 20, buffer, &len);
-	MUST(err > 0 || err == -ENOBUFS);
+	err = ds_read_many(from, items, 20, buffer, &len);
+	MUST(err > 0 || known(err));
 	MUST(err < 0 || len <= room);
+	len = room;
+	err = ds_read_together(from, items, 1 + take_below(in, 20), buffer, &len);
+	/* The kernel, if it is asked, finds none. */
+	MUST(err > 0 || known(err));
+	MUST(err < 0 || len <= room);
+	MUST(err != -ENOBUFS || len > room);
 	free(buffer);
 }
 
@@ -353,6 +400,10 @@ void map_library(struct input *in)
 		write_at(at & ~3u, &value, 4);
 	}
 	steps = 0;
+	moment.state = 0;
+	((struct docstore_map_store *)(void *)base)->epoch = 0;
+	revoked_at = 0;
+	epoch_every = 1000000;
 	era_every = take_below(in, 4) ? 1000 : 1 + take_below(in, 60);
 	n = take_below(in, CHANGES);
 	for (nchanges = 0; nchanges < n; nchanges++) {
@@ -366,7 +417,15 @@ void map_library(struct input *in)
 	ASAN_POISON_MEMORY_REGION(arena + reach, ARENA - reach);
 	shim_jitter_rate = 1;
 	shim_hook = meanwhile;
-	read_all(in, ds_mem(id, 8));
+	read_all(in, store, ds_mem(id, 8));
+	/* The corpus is older than what follows. */
+	moment.seq[0] = take_below(in, 5);
+	revoked_at = take_below(in, 3) ? 0 : steps + take_below(in, 250);
+	epoch_every = 1 + take_below(in, 30);
+	for (n = take_below(in, 4); n; n--) {
+		read_all(in, snapshot, ds_mem(id, 8));
+		read_there(in, ds_mem(id, 8));
+	}
 	shim_hook = NULL;
 	ASAN_UNPOISON_MEMORY_REGION(arena, ARENA);
 }

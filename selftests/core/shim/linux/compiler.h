@@ -21,6 +21,24 @@
 		shim_jitter();						\
 	} while (0)
 
+/* A plain access that may race, since nothing is made of what it finds if it did. */
+#if defined(__SANITIZE_THREAD__)
+void AnnotateIgnoreReadsBegin(const char *file, int line);
+void AnnotateIgnoreReadsEnd(const char *file, int line);
+#else
+#define AnnotateIgnoreReadsBegin(file, line)	((void)0)
+#define AnnotateIgnoreReadsEnd(file, line)	((void)0)
+#endif
+
+#define data_race(expression)						\
+({									\
+	AnnotateIgnoreReadsBegin(__FILE__, __LINE__);			\
+	__typeof__(expression) __raced = (expression);			\
+									\
+	AnnotateIgnoreReadsEnd(__FILE__, __LINE__);			\
+	__raced;							\
+})
+
 #define likely(x)		__builtin_expect(!!(x), 1)
 #define unlikely(x)		__builtin_expect(!!(x), 0)
 #define __read_mostly
