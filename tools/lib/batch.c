@@ -303,6 +303,14 @@ DS_PUBLIC int ds_batch_set_type(struct ds_batch *batch, struct ds_str id,
 	return err ? err : commit(batch, op);
 }
 
+DS_PUBLIC int ds_batch_check(struct ds_batch *batch, struct ds_str id)
+{
+	struct docstore_op *op;
+	int err = next_op(batch, DOCSTORE_OP_CHECK, id, &op);
+
+	return err ? err : commit(batch, op);
+}
+
 DS_PUBLIC int ds_batch_get(struct ds_batch *batch, struct ds_str id,
 			   struct ds_str property, void *buffer, size_t len)
 {
@@ -515,6 +523,21 @@ free:
 	return ret;
 }
 
+/* The error of an atomic batch: the one that made the others -ECANCELED. */
+int ds_batch_error(const struct ds_batch *batch)
+{
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < batch->count; i++) {
+		int result = batch->ops[i].result;
+
+		if (result && (!err || err == -ECANCELED))
+			err = result;
+	}
+	return err;
+}
+
 bool ds_batch_too_large(const struct ds_batch *batch)
 {
 	return batch->count > batch->store->max_ops ||
@@ -526,6 +549,8 @@ DS_PUBLIC int ds_batch_submit(struct ds_batch *batch, unsigned int flags,
 {
 	if (batch->under_way)
 		return -EBUSY;
+	if (batch->store->pinned)
+		return -EBADF;
 	if (!batch->count)
 		return 0;
 	if (ds_batch_too_large(batch)) {

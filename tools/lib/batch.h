@@ -34,6 +34,7 @@ int ds_submit_result(const struct docstore_submit *arg, int err);
 void ds_batch_borrow(struct ds_batch *batch, struct ds_store *store, struct docstore_op *ops,
 		     unsigned int room);
 void ds_batch_return(struct ds_batch *batch);
+int ds_batch_error(const struct ds_batch *batch);
 bool ds_batch_too_large(const struct ds_batch *batch);
 
 #endif /* LIBDOCSTORE_BATCH_H */

@@ -42,9 +42,9 @@ int ds_document_open(const struct docstore_version *head, const unsigned char *m
 		doc->__set = p;
 		p += 4 * n;
 	}
-	doc->__wide = head->flags & DOCSTORE_VERSION_WIDE;
+	doc->__layout = head->flags & DOCSTORE_VERSION_WIDE;
 	doc->__ends = p;
-	p += (doc->__wide ? 4 : 2) * n;
+	p += (doc->__layout ? 4 : 2) * n;
 	doc->__names = p;
 	p += 2 * n;
 	doc->__types = p;

@@ -37,7 +37,7 @@ extern "C" {
 #endif
 
 #define LIBDOCSTORE_MAJOR	0
-#define LIBDOCSTORE_MINOR	1
+#define LIBDOCSTORE_MINOR	4
 
 /* Where the control node is, unless struct ds_open_opts says otherwise. */
 #define DS_DEVICE		"/dev/docstore"
@@ -193,9 +193,12 @@ struct ds_prop {
 /**
  * enum ds_open_flags - flags of ds_open()
  * @DS_OPEN_NO_MAP: don't map the store: each read is a system call
+ * @DS_OPEN_NO_HINTS: don't tell the kernel which documents are read by the mapping; see
+ *	libdocstore_state.h. For ds_open() only
  */
 enum ds_open_flags {
 	DS_OPEN_NO_MAP = 1 << 0,
+	DS_OPEN_NO_HINTS = 1 << 1,
 };
 
 /**
@@ -232,11 +235,11 @@ int ds_open(const char *name, unsigned int flags,
 	    const struct ds_open_opts *opts, struct ds_store **store);
 
 /**
- * ds_close() - close a store
+ * ds_close() - close a store, or a snapshot
  * @store: the store, or NULL
  *
  * Names that ds_name() returned are gone. Batches and scans of the store must
- * have been freed before.
+ * have been freed before. Its snapshots go on, and are closed for themselves.
  */
 void ds_close(struct ds_store *store);
 
@@ -316,6 +319,20 @@ int ds_module_info(const struct ds_open_opts *opts, struct docstore_info *info);
  */
 int ds_store_info(const struct ds_store *store, struct docstore_store_info *info);
 
+/**
+ * ds_coordinator() - how batches that span partitions get on
+ * @store: a store, not a snapshot
+ * @info: where it goes; @info->size must be sizeof(*info)
+ * @waiting: room for those that wait, the next one first; NULL if @room is 0
+ * @waiting_size: sizeof(struct docstore_waiting)
+ * @room: how many there is room for
+ *
+ * Return: how many were filled in, with the number of all in @info->queued; -EBADF,
+ * -EINVAL.
+ */
+int ds_coordinator(const struct ds_store *store, struct docstore_coordinator *info,
+		   struct docstore_waiting *waiting, size_t waiting_size, size_t room);
+
 /* --- names ---------------------------------------------------------------- */
 
 /**
@@ -378,7 +395,7 @@ struct ds_doc {
 	uint32_t type;
 	uint32_t nprops;
 	/* private: */
-	uint32_t __wide;
+	uint32_t __layout;
 	const unsigned char *__set;
 	const unsigned char *__ends;
 	const unsigned char *__names;
@@ -415,17 +432,25 @@ static inline uint32_t ds_doc_name(const struct ds_doc *doc, uint32_t i)
 	return name;
 }
 
+/*
+ * Of __layout: DOCSTORE_VERSION_WIDE; and if the document lies where it may be written
+ * over, how many bytes of values it has, so that nobody goes beyond these then.
+ */
+#define __DS_DOC_BOUNDED	(1U << 7)
+#define __DS_DOC_ROOM_SHIFT	8
+
 static inline uint32_t __ds_doc_end(const struct ds_doc *doc, uint32_t i)
 {
-	uint32_t wide;
+	uint32_t end, room = doc->__layout >> __DS_DOC_ROOM_SHIFT;
 	uint16_t narrow;
 
-	if (doc->__wide) {
-		memcpy(&wide, doc->__ends + 4 * (size_t)i, sizeof(wide));
-		return wide;
+	if (doc->__layout & DOCSTORE_VERSION_WIDE) {
+		memcpy(&end, doc->__ends + 4 * (size_t)i, sizeof(end));
+	} else {
+		memcpy(&narrow, doc->__ends + 2 * (size_t)i, sizeof(narrow));
+		end = narrow;
 	}
-	memcpy(&narrow, doc->__ends + 2 * (size_t)i, sizeof(narrow));
-	return narrow;
+	return doc->__layout & __DS_DOC_BOUNDED && end > room ? room : end;
 }
 
 /* The value in @len bytes at @data; false if these are not of that type. */
@@ -471,10 +496,11 @@ static inline bool __ds_value(struct ds_value *value, unsigned int type,
 static inline struct ds_value ds_doc_value(const struct ds_doc *doc, uint32_t i)
 {
 	uint32_t from = i ? __ds_doc_end(doc, i - 1) : 0;
+	uint32_t end = __ds_doc_end(doc, i);
 	struct ds_value value;
 
 	(void)__ds_value(&value, doc->__types[i], doc->__values + from,
-			 __ds_doc_end(doc, i) - from);
+			 end > from ? end - from : 0);
 	return value;
 }
 
@@ -522,8 +548,11 @@ static inline int ds_doc_find(const struct ds_doc *doc, uint32_t name,
  * struct ds_map_stats - how reads are served
  * @size: sizeof(struct ds_map_stats)
  * @map_bytes: address space that the mapping takes, 0 if the store is not mapped
- * @retries: reads that began again because memory was used again under them
+ * @retries: reads that began again because memory was used again under them, or of
+ *	several documents together, because one of these was changed meanwhile
  * @refused: reads that did so too often, and asked the kernel
+ *
+ * A snapshot has numbers of its own.
  */
 struct ds_map_stats {
 	size_t size;
@@ -648,8 +677,27 @@ int ds_read_many(struct ds_store *store, struct docstore_read_item *items,
 		 size_t count, void *buffer, size_t *len);
 
 /**
+ * ds_read_together() - read some documents as they were at one moment
+ * @store: a store open for reading
+ * @items: one for each document, with @id and @id_len filled in
+ * @count: number of items, no more than one call may take
+ * @buffer: where the documents go
+ * @len: in: room there, in bytes; out: see below
+ *
+ * All of them or none: no batch is seen in part, and none in the order in which others
+ * have not seen it. Look at them with ds_read_item(). Where writers change just these
+ * documents all the time, the kernel is asked, which always answers.
+ *
+ * Return: @count, with the bytes filled in in @len; -ENOBUFS if they don't all fit,
+ * with the room that they needed in @len, and nothing that is of use in @items;
+ * -E2BIG, -EBADF, -EINVAL, -ENOMEM, -ENOSPC.
+ */
+int ds_read_together(struct ds_store *store, struct docstore_read_item *items,
+		     size_t count, void *buffer, size_t *len);
+
+/**
  * ds_read_item() - look at one document that ds_read_many() read
- * @item: the item
+ * @item: the item; also of ds_read_together()
  * @buffer: the buffer
  * @len: bytes filled in
  * @doc: where the view of it goes
@@ -896,6 +944,17 @@ int ds_batch_set_type(struct ds_batch *batch, struct ds_str id,
 		      struct ds_str type);
 
 /**
+ * ds_batch_check() - depend on a document that the batch does not change
+ * @batch: the batch
+ * @id: the document's id
+ *
+ * An operation that does nothing: ds_batch_require() says on what condition.
+ *
+ * Return: as ds_batch_set().
+ */
+int ds_batch_check(struct ds_batch *batch, struct ds_str id);
+
+/**
  * ds_batch_get() - read a document or a property
  * @batch: the batch
  * @id: the document's id
@@ -949,8 +1008,8 @@ int ds_batch_require(struct ds_batch *batch, int op, unsigned int flags,
  * @flags: DOCSTORE_SUBMIT_ATOMIC or 0
  * @timeout_ms: how long it may wait for its turn; 0 for as long as it takes
  *
- * An atomic batch with more operations or bytes than the kernel takes at once
- * is refused with -E2BIG. Any other is cut into several submits, never between
+ * An atomic batch is never cut: with more operations or bytes than the kernel takes at
+ * once it is refused with -E2BIG. Any other is cut into several submits, never between
  * operations on one document; should one of these fail after another was
  * carried out, its operations have that error as their result, and the
  * function returns as if their documents had failed.
@@ -959,7 +1018,7 @@ int ds_batch_require(struct ds_batch *batch, int op, unsigned int flags,
  * until ds_batch_clear().
  *
  * Return: how many operations have a result that is not 0, so 0 if all went
- * well; -E2BIG, -EBADF, -EINTR, -EINVAL, -ENOMEM, -ETIMEDOUT, -EXDEV, and then
+ * well; -E2BIG, -EBADF, -EBUSY, -EINTR, -EINVAL, -ENOMEM, -ETIMEDOUT, and then
  * nothing was done.
  */
 int ds_batch_submit(struct ds_batch *batch, unsigned int flags,
@@ -1021,7 +1080,8 @@ struct io_uring_sqe;
  * of those on one document.
  *
  * Return: 0; -E2BIG if it has more operations or bytes than the kernel takes at
- * once, -EBUSY if it is under way. Then the entry is as it was.
+ * once, -EBADF if it is for a snapshot, -EBUSY if it is under way. Then the entry is
+ * as it was.
  */
 int ds_batch_prep(struct ds_batch *batch, struct io_uring_sqe *sqe,
 		  unsigned int flags, unsigned int timeout_ms);
@@ -1040,5 +1100,8 @@ int ds_batch_complete(struct ds_batch *batch, int res);
 #ifdef __cplusplus
 }
 #endif
+
+#include "libdocstore_snapshot.h"
+#include "libdocstore_state.h"
 
 #endif /* LIBDOCSTORE_H */

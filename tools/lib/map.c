@@ -8,11 +8,6 @@
 
 #include "map_look.h"
 
-/* A chain is followed for so long before the era is looked at again. */
-#define STEPS		64
-/* No chain is so long. */
-#define STEPS_MAX	(1 << 20)
-
 /* Tests send reads the long way as well. */
 #ifndef READ_AT_ONCE
 #define READ_AT_ONCE	true
@@ -65,22 +60,6 @@ int ds_map_init(struct ds_map *map, const void *base, size_t size)
 	return 0;
 }
 
-/* How many units there are from a place on, at least as many as asked for; else 0. */
-static uint32_t units_of(struct look *l, uint32_t ref, uint32_t units)
-{
-	/* An offset that was loaded may be newer than the limit that we know. */
-	if (ref > l->limit || l->limit - ref < units)
-		l->limit = load(&l->page->limit);
-	return ref > l->limit || l->limit - ref < units ? 0 : l->limit - ref;
-}
-
-/* In a chain that does not end, memory must have been used again. */
-static bool look_step(struct look *l)
-{
-	l->steps++;
-	return l->steps < STEPS_MAX && (l->steps % STEPS || look_valid(l));
-}
-
 /*
  * Have all of a version brought near at once, as far as documents usually go: where
  * it ends is written at its beginning, and would be known one miss later.
@@ -93,29 +72,55 @@ static void version_prefetch(const unsigned char *at)
 	__builtin_prefetch(at + 176);
 }
 
-/* A version's header; false if there can be none. */
-static bool version_load(struct look *l, uint32_t ref, struct ds_map_view *view)
+/*
+ * From a newest version that is not visible yet to the one before it. That one may be
+ * taken if the newest was not visible after prev was loaded: an owner that publishes
+ * goes on to take out of the chain what nobody needs, so that prev may lead further
+ * back then. Who wants the version of a commit must see that there was none since.
+ */
+static int version_before(struct look *l, struct ds_map_view *view)
 {
-	const struct docstore_version *v = place(l, ref);
-	uint32_t units = units_of(l, ref, UNITS(sizeof(*v)));
+	const struct docstore_version *newest = (const void *)view->at;
+	uint64_t seq = view->seq, visible;
+	/* Pairs with the store with release of who takes a version out of the chain. */
+	uint32_t prev = load_acquire(&newest->prev);
 
-	if (!units)
-		return false;
-	version_head(v, view);
-	l->prev = load(&v->prev);
-	return view->size >= sizeof(*v) &&
-	       view->size <= (uint64_t)units << DOCSTORE_MAP_UNIT_SHIFT;
+	/* Behind prev, by its acquire. Pairs with the store that publishes a commit. */
+	visible = load_acquire(&l->page->visible_seq);
+	if (l->when == LOOK_THEN ? visible != l->seq : visible >= seq)
+		return -EAGAIN;
+	if (!prev)
+		return -ENOENT;
+	return version_load(l, prev, view) && view->seq <= visible ? 0 : -EAGAIN;
 }
 
-/* From the newest version to the one that is visible. */
-static int version_visible(struct look *l, struct ds_map_view *view)
+/* From the newest version to the one that a snapshot sees, as far back as that is. */
+static int version_pinned(struct look *l, struct ds_map_view *view)
 {
 	while (view->seq > l->seq) {
-		if (!l->prev)
+		const struct docstore_version *v = (const void *)view->at;
+		uint64_t seq = view->seq;
+		/* Pairs with the store with release of who takes a version out of the chain. */
+		uint32_t prev = load_acquire(&v->prev);
+
+		if (!prev)
 			return -ENOENT;
-		if (!version_load(l, l->prev, view) || !look_step(l))
+		/* Each is older than the one before: in a circle we would not stay for long. */
+		if (!version_load(l, prev, view) || view->seq >= seq || !look_step(l))
 			return -EAGAIN;
 	}
+	return 0;
+}
+
+/* From the newest version to the one that is wanted. */
+static int version_wanted(struct look *l, struct ds_map_view *view)
+{
+	int ret = 0;
+
+	if (view->seq > l->seq)
+		ret = l->when == LOOK_PINNED ? version_pinned(l, view) : version_before(l, view);
+	if (ret)
+		return ret;
 	return view->flags & DOCSTORE_VERSION_TOMBSTONE ? -ENOENT : 0;
 }
 
@@ -133,7 +138,7 @@ static int bucket_look(struct look *l, const struct docstore_bucket *bucket,
 			if (!version_load(l, ref, view))
 				return -EAGAIN;
 			if (version_is(view, id))
-				return version_visible(l, view);
+				return version_wanted(l, view);
 		}
 		/* Pairs with the store that links an overflow bucket. */
 		next = load_acquire(&bucket->next);
@@ -151,9 +156,6 @@ static int look(struct look *l, const struct ds_map_id *id, struct ds_map_view *
 	uint32_t moves, buckets;
 	int ret;
 
-	/* As in look_at_once(). */
-	l->era = load_acquire(&l->page->era);
-	l->seq = load_acquire(&l->page->visible_seq);
 	/* Pairs with the end of a section in which slots move. */
 	moves = load_acquire(&l->page->moves);
 	buckets = load_acquire(&l->page->buckets);
@@ -181,16 +183,20 @@ static int read_at_length(struct ds_map *map, const struct ds_map_id *id, ds_map
 	look_at(&l, map, id);
 	l.limit = 0;
 	l.steps = 0;
+	l.when = LOOK_NOW;
 	for (; tries < DS_MAP_TRIES; tries++) {
 		if (tries)
-			atomic_fetch_add_explicit(&map->retries, 1, memory_order_relaxed);
+			ds_map_retry(map);
+		/* As in look_at_once(). */
+		l.era = load_acquire(&l.page->era);
+		l.seq = load_acquire(&l.page->visible_seq);
 		ret = look(&l, id, &view);
 		if (!ret)
 			ret = fn(&view, arg);
 		if (look_valid(&l) && ret != -EAGAIN)
 			return ret;
 	}
-	atomic_fetch_add_explicit(&map->refused, 1, memory_order_relaxed);
+	ds_map_refuse(map);
 	return -EAGAIN;
 }
 
@@ -250,6 +256,184 @@ int ds_map_copy_at_length(struct ds_map *map, const struct ds_map_id *id, void *
 	struct copy copy = { buffer, room, view };
 
 	return read_at_length(map, id, copy_out, &copy, tries);
+}
+
+/*
+ * ds_map_revoked() - is the snapshot gone?
+ * @map: the mapping, as of a snapshot
+ *
+ * Return: true if what was read until now may be anything.
+ */
+bool ds_map_revoked(const struct ds_map *map)
+{
+	/*
+	 * All loads so far before that of the state: pairs with what stands between the
+	 * store to it and the release of the versions that the snapshot has held.
+	 */
+	atomic_thread_fence(memory_order_acquire);
+	return load(map->state) & DOCSTORE_SNAPSHOT_REVOKED;
+}
+
+/*
+ * ds_map_read_pinned() - find a document as of a snapshot
+ * @map: the mapping, as of a snapshot
+ * @id: the document
+ * @fn: as for ds_map_read(), but that it is called once: what it sees stays
+ * @arg: for @fn
+ *
+ * Return: what @fn returned, -ENOENT; -ESTALE if the snapshot was revoked; or -EAGAIN:
+ * ask the kernel.
+ */
+int ds_map_read_pinned(struct ds_map *map, const struct ds_map_id *id, ds_map_fn *fn, void *arg)
+{
+	uint32_t partition = docstore_map_partition_of(id->hash, map->partitions);
+	struct ds_map_view view;
+	unsigned int tries;
+	struct look l;
+	int ret;
+
+	look_into(&l, map, partition);
+	l.limit = 0;
+	l.steps = 0;
+	l.when = LOOK_PINNED;
+	l.seq = map->seq[partition];
+	for (tries = 0; tries < DS_MAP_TRIES; tries++) {
+		if (tries)
+			ds_map_retry(map);
+		/* As in look_at_once(). */
+		l.era = load_acquire(&l.page->era);
+		ret = READ_AT_ONCE && !tries ? look_once(&l, id, &view) : -EINPROGRESS;
+		if (ret)
+			ret = look(&l, id, &view);
+		/* What leads to the version may change; the version itself is held. */
+		if (!look_valid(&l) || ret == -EAGAIN)
+			continue;
+		if (!ret)
+			ret = fn(&view, arg);
+		if (ds_map_revoked(map))
+			return -ESTALE;
+		if (ret != -EAGAIN)
+			return ret;
+		break;
+	}
+	ds_map_refuse(map);
+	return -EAGAIN;
+}
+
+/*
+ * ds_map_copy_pinned() - copy a document as of a snapshot: see ds_map_copy()
+ */
+int ds_map_copy_pinned(struct ds_map *map, const struct ds_map_id *id, void *buffer, size_t room,
+		       struct ds_map_view *view)
+{
+	struct copy copy = { buffer, room, view };
+
+	return ds_map_read_pinned(map, id, copy_out, &copy);
+}
+
+/* So often an epoch that is odd is looked at: it is for a few stores only. */
+#define EPOCH_LOOKS	1000
+
+/*
+ * ds_map_moment() - what some partitions show, all of them at one moment
+ * @map: the mapping
+ * @moment: which partitions; what they show goes there
+ *
+ * If nobody publishes between two looks at each, then what was seen holds at any time
+ * between the last of the first looks and the first of the second ones. A commit of
+ * several partitions publishes one after the other; the epoch says that it is at it.
+ *
+ * Return: false if it did change, or goes on changing.
+ */
+bool ds_map_moment(const struct ds_map *map, struct ds_map_moment *moment)
+{
+	const struct docstore_map_store *head = (const void *)map->base;
+	unsigned int looks = 0;
+	uint32_t epoch, i, p;
+	struct look l;
+
+	for (i = 0; i < moment->count; i++) {
+		p = moment->partition[i];
+		look_into(&l, map, p);
+		/* Before the visible_seq, as in look_at_once(). */
+		moment->era[p] = load_acquire(&l.page->era);
+	}
+	/* Pairs with the store with release that ends a commit of several partitions. */
+	while ((epoch = load_acquire(&head->epoch)) & 1)
+		if (++looks == EPOCH_LOOKS)
+			return false;
+	for (i = 0; i < moment->count; i++) {
+		p = moment->partition[i];
+		look_into(&l, map, p);
+		/* Pairs with the store with release that publishes a commit. */
+		moment->seq[p] = load_acquire(&l.page->visible_seq);
+	}
+	/* All of the first looks before the second ones. */
+	atomic_thread_fence(memory_order_acquire);
+	for (i = 0; i < moment->count; i++) {
+		p = moment->partition[i];
+		look_into(&l, map, p);
+		if (load(&l.page->visible_seq) != moment->seq[p])
+			return false;
+	}
+	/* Pairs with the smp_wmb() between the epoch and what is published under it. */
+	atomic_thread_fence(memory_order_acquire);
+	return load(&head->epoch) == epoch;
+}
+
+/*
+ * ds_map_copy_then() - copy a document as it was at a moment
+ * @map: the mapping
+ * @moment: the moment, with the document's partition
+ * @id: the document
+ * @buffer: where to
+ * @room: bytes there
+ * @view: what its header says; @at is of no use any more
+ *
+ * Return: 0, -ENOBUFS, -ENOENT, or -EAGAIN: another moment. It means something only
+ * if ds_map_moment_valid() says so afterwards.
+ */
+int ds_map_copy_then(const struct ds_map *map, const struct ds_map_moment *moment,
+		     const struct ds_map_id *id, void *buffer, size_t room,
+		     struct ds_map_view *view)
+{
+	uint32_t partition = docstore_map_partition_of(id->hash, map->partitions);
+	struct copy copy = { buffer, room, view };
+	struct ds_map_view other;
+	struct look l;
+	int ret;
+
+	look_into(&l, map, partition);
+	l.limit = 0;
+	l.steps = 0;
+	l.when = LOOK_THEN;
+	l.era = moment->era[partition];
+	l.seq = moment->seq[partition];
+	ret = READ_AT_ONCE ? look_once(&l, id, &other) : -EINPROGRESS;
+	if (ret)
+		ret = look(&l, id, &other);
+	return ret ? ret : copy_out(&other, &copy);
+}
+
+/*
+ * ds_map_moment_valid() - can what was read as of a moment be trusted?
+ * @map: the mapping
+ * @moment: the moment
+ *
+ * Return: true if no memory was used again meanwhile.
+ */
+bool ds_map_moment_valid(const struct ds_map *map, const struct ds_map_moment *moment)
+{
+	struct look l;
+	uint32_t i;
+
+	for (i = 0; i < moment->count; i++) {
+		look_into(&l, map, moment->partition[i]);
+		l.era = moment->era[moment->partition[i]];
+		if (!look_valid(&l))
+			return false;
+	}
+	return true;
 }
 
 /*

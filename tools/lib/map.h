@@ -34,6 +34,8 @@
  * @key: of the hash
  * @retries: reads that began again, since memory was used again meanwhile
  * @refused: reads that gave up
+ * @seq: of a snapshot, for each partition the commit up to which it sees; else NULL
+ * @state: of a snapshot, enum docstore_snapshot_state
  */
 struct ds_map {
 	const unsigned char *base;
@@ -46,6 +48,8 @@ struct ds_map {
 	__u64 key[2];
 	_Atomic uint64_t retries;
 	_Atomic uint64_t refused;
+	const __u64 *seq;
+	const __u32 *state;
 };
 
 /**
@@ -78,6 +82,22 @@ struct ds_map_view {
 	uint16_t nprops;
 	uint8_t id_len;
 	uint8_t flags;
+};
+
+/**
+ * struct ds_map_moment - a state of some partitions, all at one moment
+ * @count: how many there are of them
+ * @partition: which ones
+ * @wanted: for each partition: is it one of them?
+ * @era: for each of them the era in which it began
+ * @seq: for each of them the last commit that could be seen
+ */
+struct ds_map_moment {
+	uint32_t count;
+	uint16_t partition[DOCSTORE_MAX_PARTITIONS];
+	bool wanted[DOCSTORE_MAX_PARTITIONS];
+	uint64_t era[DOCSTORE_MAX_PARTITIONS];
+	uint64_t seq[DOCSTORE_MAX_PARTITIONS];
 };
 
 /**
@@ -117,8 +137,37 @@ int ds_map_init(struct ds_map *map, const void *base, size_t size);
 int ds_map_read(struct ds_map *map, const struct ds_map_id *id, ds_map_fn *fn, void *arg);
 int ds_map_copy_at_length(struct ds_map *map, const struct ds_map_id *id, void *buffer,
 			  size_t room, struct ds_map_view *view, unsigned int tries);
+int ds_map_read_pinned(struct ds_map *map, const struct ds_map_id *id, ds_map_fn *fn, void *arg);
+int ds_map_copy_pinned(struct ds_map *map, const struct ds_map_id *id, void *buffer, size_t room,
+		       struct ds_map_view *view);
+bool ds_map_revoked(const struct ds_map *map);
+bool ds_map_moment(const struct ds_map *map, struct ds_map_moment *moment);
+int ds_map_copy_then(const struct ds_map *map, const struct ds_map_moment *moment,
+		     const struct ds_map_id *id, void *buffer, size_t room,
+		     struct ds_map_view *view);
+bool ds_map_moment_valid(const struct ds_map *map, const struct ds_map_moment *moment);
 size_t ds_map_names(const struct ds_map *map, const unsigned char **names);
 void ds_map_prefetch(const struct ds_map *map, const struct ds_map_id *ids, unsigned int count);
+
+/* A read begins again, or gives up: nothing depends on when that is seen. */
+static inline void ds_map_retry(struct ds_map *map)
+{
+	atomic_fetch_add_explicit(&map->retries, 1, memory_order_relaxed);
+}
+
+static inline void ds_map_refuse(struct ds_map *map)
+{
+	atomic_fetch_add_explicit(&map->refused, 1, memory_order_relaxed);
+}
+
+/* The documents of this partition are wanted, too. */
+static inline void ds_map_moment_want(struct ds_map_moment *moment, uint32_t partition)
+{
+	if (moment->wanted[partition])
+		return;
+	moment->wanted[partition] = true;
+	moment->partition[moment->count++] = (uint16_t)partition;
+}
 
 static inline struct ds_map_id ds_map_id(const struct ds_map *map, const void *data, size_t len)
 {

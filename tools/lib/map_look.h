@@ -2,12 +2,12 @@
 /*
  * libdocstore: one look at a document in the mapping of a store.
  *
- * A reader notes the partition's era, looks, copies, and looks at the era again:
- * if it has grown by more than one, memory that was read may have been used for
- * something else meanwhile, and all of it is thrown away. So whatever is read may
- * be anything at all, and is checked before it leads anywhere, once for each time
- * that it is used: what must not change between check and use is loaded by an
- * atomic load into a variable of ours.
+ * A reader notes the partition's era, looks, copies, and looks at the era again: if
+ * it has grown by more than DOCSTORE_MAP_ERAS, memory that was read may have been used
+ * for something else meanwhile, and all of it is thrown away. So whatever is read may
+ * be anything at all, and is checked before it leads anywhere, once for each time that
+ * it is used: what must not change between check and use is loaded by an atomic load
+ * into a variable of ours.
  *
  * It is all inline: a processor waits for memory twice in a read, for the bucket and
  * for the version, and begins with the next read meanwhile if that is not too many
@@ -35,6 +35,11 @@
 #define load(p)		__atomic_load_n((p), __ATOMIC_RELAXED)
 #define load_acquire(p)	__atomic_load_n((p), __ATOMIC_ACQUIRE)
 
+/* A chain is followed for so long before the era is looked at again. */
+#define STEPS		64
+/* No chain is so long. */
+#define STEPS_MAX	(1 << 20)
+
 #define rare(x)		__builtin_expect(!!(x), 0)
 
 #define hot		inline __attribute__((always_inline))
@@ -43,12 +48,20 @@
 #define look_flat	__attribute__((flatten))
 
 /**
+ * enum look_when - which version of a document is wanted
+ * @LOOK_NOW: one that is visible while we look
+ * @LOOK_THEN: the one that was visible at a commit, if it still is
+ * @LOOK_PINNED: the one that was visible at a commit, which a snapshot holds
+ */
+enum look_when { LOOK_NOW, LOOK_THEN, LOOK_PINNED };
+
+/**
  * struct look - one attempt to read
  * @page: the partition's page
  * @arena: its arena
  * @limit: how far it has memory, as far as we know
  * @steps: how many links were followed
- * @prev: the version before the one that was looked at last
+ * @when: which version it looks for
  * @era: the era in which it began
  * @seq: the commit up to which it sees
  */
@@ -57,17 +70,20 @@ struct look {
 	const unsigned char *arena;
 	uint32_t limit;
 	uint32_t steps;
-	uint32_t prev;
+	enum look_when when;
 	uint64_t era;
 	uint64_t seq;
 };
 
-static hot void look_at(struct look *l, const struct ds_map *map, const struct ds_map_id *id)
+static hot void look_into(struct look *l, const struct ds_map *map, uint32_t partition)
 {
-	uint32_t partition = docstore_map_partition_of(id->hash, map->partitions);
-
 	l->page = (const void *)(map->pages + partition * map->page_stride);
 	l->arena = map->arenas + partition * map->arena_stride;
+}
+
+static hot void look_at(struct look *l, const struct ds_map *map, const struct ds_map_id *id)
+{
+	look_into(l, map, docstore_map_partition_of(id->hash, map->partitions));
 }
 
 /* What is in the arena at a place. */
@@ -79,11 +95,11 @@ static hot const void *place(const struct look *l, uint32_t ref)
 static hot bool look_valid(const struct look *l)
 {
 	/*
-	 * All loads so far before that of the era: pairs with the smp_wmb() of the
-	 * owner, which stands between the era and what it writes over old memory.
+	 * All loads so far before that of the era: pairs with the smp_mb() of the owner,
+	 * which stands between the era and what it writes over old memory.
 	 */
 	atomic_thread_fence(memory_order_acquire);
-	return load(&l->page->era) - l->era <= 1;
+	return load(&l->page->era) - l->era <= DOCSTORE_MAP_ERAS;
 }
 
 /* Nothing on the way there is ever freed. */
@@ -176,23 +192,46 @@ static hot bool version_is(const struct ds_map_view *view, const struct ds_map_i
 	       bytes_same(view->at + at, id->data, id->len);
 }
 
+/* How many units there are from a place on, at least as many as asked for; else 0. */
+static inline uint32_t units_of(struct look *l, uint32_t ref, uint32_t units)
+{
+	/* An offset that was loaded may be newer than the limit that we know. */
+	if (ref > l->limit || l->limit - ref < units)
+		l->limit = load(&l->page->limit);
+	return ref > l->limit || l->limit - ref < units ? 0 : l->limit - ref;
+}
+
+/* In a chain that does not end, memory must have been used again. */
+static inline bool look_step(struct look *l)
+{
+	l->steps++;
+	return l->steps < STEPS_MAX && (l->steps % STEPS || look_valid(l));
+}
+
+/* A version's header; false if there can be none. */
+static inline bool version_load(struct look *l, uint32_t ref, struct ds_map_view *view)
+{
+	const struct docstore_version *v = place(l, ref);
+	uint32_t units = units_of(l, ref, UNITS(sizeof(*v)));
+
+	if (!units)
+		return false;
+	version_head(v, view);
+	return view->size >= sizeof(*v) &&
+	       view->size <= (uint64_t)units << DOCSTORE_MAP_UNIT_SHIFT;
+}
+
 /*
  * What happens nearly always: the document's slot is in its bucket, alone with its tag,
  * and its newest version is visible. Without a loop, so that the compiler keeps
  * everything at hand. Return 0 with the document in @view, AT_ONCE bytes of which are
  * in the arena if it has fewer; -EINPROGRESS if it is not so.
  */
-static hot int look_at_once(struct look *l, const struct ds_map *map, const struct ds_map_id *id,
-			    struct ds_map_view *view)
+static hot int look_once(struct look *l, const struct ds_map_id *id, struct ds_map_view *view)
 {
 	const struct docstore_bucket *bucket;
 	uint32_t buckets, found, ref, limit;
 
-	look_at(l, map, id);
-	/* Pairs with the store with release that lets memory be used again. */
-	l->era = load_acquire(&l->page->era);
-	/* Pairs with the store with release that publishes a commit. */
-	l->seq = load_acquire(&l->page->visible_seq);
 	/* Pairs with the store that publishes a bucket. */
 	buckets = load_acquire(&l->page->buckets);
 	if (rare(!buckets))
@@ -213,6 +252,18 @@ static hot int look_at_once(struct look *l, const struct ds_map *map, const stru
 		 view->flags & DOCSTORE_VERSION_TOMBSTONE))
 		return -EINPROGRESS;
 	return 0;
+}
+
+/* The same, from the beginning. */
+static hot int look_at_once(struct look *l, const struct ds_map *map, const struct ds_map_id *id,
+			    struct ds_map_view *view)
+{
+	look_at(l, map, id);
+	/* Pairs with the store with release that lets memory be used again. */
+	l->era = load_acquire(&l->page->era);
+	/* Pairs with the store with release that publishes a commit. */
+	l->seq = load_acquire(&l->page->visible_seq);
+	return look_once(l, id, view);
 }
 
 /* A copy knows no place, as if the kernel had made it. */

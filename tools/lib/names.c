@@ -227,9 +227,9 @@ static int ask_id(struct ds_store *store, struct ds_str name, bool create, uint3
 	*id = one.id;
 	if (!one.id)
 		return 0;
-	pthread_mutex_lock(&store->names.lock);
-	err = publish(&store->names, name, one.id);
-	pthread_mutex_unlock(&store->names.lock);
+	pthread_mutex_lock(&store->names->lock);
+	err = publish(store->names, name, one.id);
+	pthread_mutex_unlock(&store->names->lock);
 	return err;
 }
 
@@ -239,10 +239,10 @@ static int ask_id(struct ds_store *store, struct ds_str name, bool create, uint3
 /* Learn the names that are in the mapping and not known yet; lock held. */
 static int learn(struct ds_store *store)
 {
-	struct ds_names *names = &store->names;
+	struct ds_names *names = store->names;
 	struct docstore_name_record record;
 	const unsigned char *mapped;
-	size_t used = ds_map_names(&store->map, &mapped);
+	size_t used = ds_map_names(ds_mapping(store), &mapped);
 	int err = 0;
 
 	while (!err && used - names->learnt >= sizeof(record) && names->learnt < used) {
@@ -269,10 +269,10 @@ static int find_mapped(struct ds_store *store, struct ds_str name, uint32_t *id)
 {
 	int err;
 
-	pthread_mutex_lock(&store->names.lock);
+	pthread_mutex_lock(&store->names->lock);
 	err = learn(store);
-	pthread_mutex_unlock(&store->names.lock);
-	*id = find_id(&store->names, hash_name(name), name);
+	pthread_mutex_unlock(&store->names->lock);
+	*id = find_id(store->names, hash_name(name), name);
 	return err;
 }
 
@@ -282,7 +282,7 @@ DS_PUBLIC int ds_intern(struct ds_store *store, struct ds_str name, uint32_t *id
 
 	if (err)
 		return err;
-	*id = find_id(&store->names, hash_name(name), name);
+	*id = find_id(store->names, hash_name(name), name);
 	if (*id)
 		return 0;
 	err = ask_id(store, name, true, id);
@@ -297,10 +297,10 @@ DS_PUBLIC int ds_lookup(struct ds_store *store, struct ds_str name, uint32_t *id
 
 	if (err)
 		return err;
-	*id = find_id(&store->names, hash_name(name), name);
+	*id = find_id(store->names, hash_name(name), name);
 	if (*id)
 		return 0;
-	err = store->map.base ? find_mapped(store, name, id) : ask_id(store, name, false, id);
+	err = ds_mapping(store) ? find_mapped(store, name, id) : ask_id(store, name, false, id);
 	if (err)
 		return err;
 	return *id ? 0 : -ENODATA;
@@ -309,7 +309,7 @@ DS_PUBLIC int ds_lookup(struct ds_store *store, struct ds_str name, uint32_t *id
 /* Fetch names from @names->next on, until @id is among them; lock held. */
 static int fetch_names(struct ds_store *store, uint32_t id)
 {
-	struct ds_names *names = &store->names;
+	struct ds_names *names = store->names;
 	struct docstore_names arg = {
 		.size = sizeof(arg),
 		.buffer_len = NAMES_BUFFER,
@@ -361,19 +361,19 @@ static int fetch_names(struct ds_store *store, uint32_t id)
 
 DS_PUBLIC int ds_name(struct ds_store *store, uint32_t id, struct ds_str *name)
 {
-	struct ds_name_entry *entry = find_entry(&store->names, id);
+	struct ds_name_entry *entry = find_entry(store->names, id);
 
 	if (!entry) {
 		int err;
 
 		if (!id || id > DOCSTORE_MAX_NAMES)
 			return -EINVAL;
-		pthread_mutex_lock(&store->names.lock);
-		err = store->map.base ? learn(store) : fetch_names(store, id);
-		pthread_mutex_unlock(&store->names.lock);
+		pthread_mutex_lock(&store->names->lock);
+		err = ds_mapping(store) ? learn(store) : fetch_names(store, id);
+		pthread_mutex_unlock(&store->names->lock);
 		if (err)
 			return err;
-		entry = find_entry(&store->names, id);
+		entry = find_entry(store->names, id);
 		if (!entry)
 			return -EINVAL;
 	}

@@ -6,23 +6,18 @@
 #include "internal.h"
 #include "map_look.h"
 
-/* The kernel counts buffers in 32 bits; nothing to be read is longer. */
-static __u32 counted(size_t len)
-{
-	return len > UINT32_MAX ? UINT32_MAX : (__u32)len;
-}
-
 DS_PUBLIC int ds_map_stats(const struct ds_store *store, struct ds_map_stats *stats)
 {
+	const struct ds_map *map = store->pinned ? &store->pinned->map : &store->map;
 	size_t size = stats->size;
 	struct ds_map_stats all = { .size = size };
 
 	if (size < sizeof(size))
 		return -EINVAL;
-	if (store->map.base) {
-		all.map_bytes = store->map.size;
-		all.retries = atomic_load_explicit(&store->map.retries, memory_order_relaxed);
-		all.refused = atomic_load_explicit(&store->map.refused, memory_order_relaxed);
+	if (map->base) {
+		all.map_bytes = map->size;
+		all.retries = atomic_load_explicit(&map->retries, memory_order_relaxed);
+		all.refused = atomic_load_explicit(&map->refused, memory_order_relaxed);
 	}
 	memset(stats, 0, size);
 	memcpy(stats, &all, size < sizeof(all) ? size : sizeof(all));
@@ -38,7 +33,7 @@ static int ask_document(const struct ds_store *store, struct ds_str id, void *bu
 		.id = ds_ptr(id.data),
 		.id_len = (__u32)id.len,
 		.buffer = ds_ptr(buffer),
-		.buffer_len = counted(room),
+		.buffer_len = ds_counted(room),
 	};
 	int err = ds_ioctl(store->fd, DOCSTORE_READ, &arg);
 
@@ -69,6 +64,29 @@ get_by_kernel(struct ds_store *store, struct ds_str id, void *buffer, size_t *le
 	return err ? err : open_document(id, buffer, *len, doc);
 }
 
+/* Of a snapshot, or where the store is not mapped. */
+static __attribute__((noinline)) int
+get_otherwise(struct ds_store *store, struct ds_str id, void *buffer, size_t *len,
+	      struct ds_doc *doc)
+{
+	struct ds_map *map = ds_mapping(store);
+	struct ds_map_view view;
+	struct ds_map_id key;
+	int err = -EAGAIN;
+
+	if (map) {
+		key = ds_map_id(map, id.data, id.len);
+		err = ds_map_copy_pinned(map, &key, buffer, *len, &view);
+	}
+	if (err == -EAGAIN)
+		return get_by_kernel(store, id, buffer, len, doc);
+	if (!err || err == -ENOBUFS)
+		*len = view.size;
+	if (!err)
+		ds_map_open(&view, buffer, doc);
+	return err;
+}
+
 DS_PUBLIC look_flat int ds_get(struct ds_store *store, struct ds_str id, void *buffer,
 			       size_t *len, struct ds_doc *doc)
 {
@@ -79,7 +97,8 @@ DS_PUBLIC look_flat int ds_get(struct ds_store *store, struct ds_str id, void *b
 	if (err)
 		return err;
 	if (!store->map.base)
-		return get_by_kernel(store, id, buffer, len, doc);
+		return get_otherwise(store, id, buffer, len, doc);
+	ds_hint_read(store, id.data, id.len);
 	key = ds_map_id_to_read(&store->map, id.data, id.len);
 	err = ds_map_copy(&store->map, &key, buffer, *len, &view);
 	if (err == -EAGAIN)
@@ -109,7 +128,7 @@ static int ask_property(const struct ds_store *store, struct ds_str id, struct p
 		.id = ds_ptr(id.data),
 		.id_len = (__u32)id.len,
 		.buffer = ds_ptr(p->buffer),
-		.buffer_len = counted(p->room),
+		.buffer_len = ds_counted(p->room),
 		.property = p->name,
 	};
 	int err = ds_ioctl(store->fd, DOCSTORE_READ, &arg);
@@ -178,13 +197,20 @@ static int see_version(const struct ds_map_view *view, void *arg)
 /* Without a name only to see whether there is a document, and which version. */
 static int read_property(struct ds_store *store, struct ds_str id, struct property *p)
 {
+	ds_map_fn *fn = p->name ? find_property : see_version;
+	struct ds_map *map;
 	struct ds_map_id key;
-	int err;
+	int err = -EAGAIN;
 
-	if (!store->map.base)
-		return ask_property(store, id, p);
-	key = ds_map_id_to_read(&store->map, id.data, id.len);
-	err = ds_map_read(&store->map, &key, p->name ? find_property : see_version, p);
+	if (store->map.base) {
+		ds_hint_read(store, id.data, id.len);
+		key = ds_map_id_to_read(&store->map, id.data, id.len);
+		err = ds_map_read(&store->map, &key, fn, p);
+	} else if (ds_mapping(store)) {
+		map = ds_mapping(store);
+		key = ds_map_id(map, id.data, id.len);
+		err = ds_map_read_pinned(map, &key, fn, p);
+	}
 	return err == -EAGAIN ? ask_property(store, id, p) : err;
 }
 
@@ -263,7 +289,7 @@ static int ask_many(struct ds_store *store, struct docstore_read_item *items, si
 		.item_size = sizeof(*items),
 		.count = count < store->max_ops ? (__u32)count : store->max_ops,
 		.buffer = ds_ptr(buffer),
-		.buffer_len = counted(*len),
+		.buffer_len = ds_counted(*len),
 	};
 	int err = ds_ioctl(store->fd, DOCSTORE_READ_MANY, &arg);
 
@@ -279,11 +305,6 @@ static int ask_many(struct ds_store *store, struct docstore_read_item *items, si
 	return (int)arg.done;
 }
 
-static struct ds_str item_id(const struct docstore_read_item *item)
-{
-	return ds_mem((const void *)(uintptr_t)item->id, item->id_len);
-}
-
 /*
  * Begin with a group of one document or more: check and hash the ids, and fetch what they
  * lead to.
@@ -294,7 +315,7 @@ static void begin_group(const struct ds_map *map, const struct docstore_read_ite
 	size_t i = 0;
 
 	do {
-		struct ds_str id = item_id(&items[i]);
+		struct ds_str id = ds_item_id(&items[i]);
 
 		/* What can't be an id is not looked for; see read_group(). */
 		keys[i] = ds_id_check(id) ? ds_map_id(map, "", 0) : ds_map_id(map, id.data, id.len);
@@ -302,11 +323,16 @@ static void begin_group(const struct ds_map *map, const struct docstore_read_ite
 	ds_map_prefetch(map, keys, (unsigned int)count);
 }
 
-static int read_mapped(struct ds_store *store, const struct ds_map_id *key, void *buffer,
-		       size_t room, size_t *len)
+static hot int read_mapped(struct ds_store *store, const struct ds_map_id *key, void *buffer,
+			   size_t room, size_t *len, const bool pinned)
 {
 	struct ds_map_view view;
-	int err = ds_map_copy(&store->map, key, buffer, room, &view);
+	int err;
+
+	if (!pinned)
+		ds_hint_read(store, key->data, key->len);
+	err = pinned ? ds_map_copy_pinned(&store->pinned->map, key, buffer, room, &view) :
+		       ds_map_copy(&store->map, key, buffer, room, &view);
 
 	if (err == -EAGAIN)
 		return ask_document(store, ds_mem(key->data, key->len), buffer, room, len);
@@ -318,21 +344,22 @@ static int read_mapped(struct ds_store *store, const struct ds_map_id *key, void
  * One after the other, until the buffer is full. Return how many were done, and in
  * @full how much room the next one needs, or 0.
  */
-static size_t read_group(struct ds_store *store, struct docstore_read_item *items, size_t count,
-			 char *buffer, size_t room, size_t *used, size_t *full)
+static hot size_t read_group(struct ds_store *store, struct docstore_read_item *items,
+			     size_t count, char *buffer, size_t room, size_t *used, size_t *full,
+			     const bool pinned)
 {
 	struct ds_map_id keys[DS_MAP_GROUP];
 	size_t size = 0, i;
 
-	begin_group(&store->map, items, count, keys);
+	begin_group(pinned ? &store->pinned->map : &store->map, items, count, keys);
 	for (i = 0; i < count; i++) {
 		struct docstore_read_item *item = &items[i];
-		int err = keys[i].len ? 0 : ds_id_check(item_id(item));
+		int err = keys[i].len ? 0 : ds_id_check(ds_item_id(item));
 
 		item->offset = 0;
 		item->length = 0;
 		if (!err)
-			err = read_mapped(store, &keys[i], buffer + *used, room - *used, &size);
+			err = read_mapped(store, &keys[i], buffer + *used, room - *used, &size, pinned);
 		if (err == -ENOBUFS) {
 			*full = size;
 			break;
@@ -349,26 +376,57 @@ static size_t read_group(struct ds_store *store, struct docstore_read_item *item
 	return i;
 }
 
+static size_t read_now(struct ds_store *store, struct docstore_read_item *items, size_t count,
+		       char *buffer, size_t room, size_t *used, size_t *full)
+{
+	return read_group(store, items, count, buffer, room, used, full, false);
+}
+
+static size_t read_pinned(struct ds_store *store, struct docstore_read_item *items, size_t count,
+			  char *buffer, size_t room, size_t *used, size_t *full)
+{
+	return read_group(store, items, count, buffer, room, used, full, true);
+}
+
+/*
+ * ds_items_check() - what the kernel would say to ids that point nowhere
+ *
+ * To it that is an address like any other.
+ */
+int ds_items_check(const struct docstore_read_item *items, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (!items[i].id && items[i].id_len && items[i].id_len <= DOCSTORE_MAX_ID)
+			return -EFAULT;
+	return 0;
+}
+
 DS_PUBLIC int ds_read_many(struct ds_store *store, struct docstore_read_item *items,
 			   size_t count, void *buffer, size_t *len)
 {
-	size_t room = counted(*len), used = 0, full = 0, done = 0, i;
+	size_t room = ds_counted(*len), used = 0, full = 0, done = 0;
+	bool pinned = store->pinned;
+	int err;
 
 	if (!count)
 		return -EINVAL;
-	if (!store->map.base)
+	if (!ds_mapping(store))
 		return ask_many(store, items, count, buffer, len);
 	if (count > INT_MAX)
 		count = INT_MAX;
-	for (i = 0; i < count; i++)
-		/* As the kernel, to which it would be an address like any other. */
-		if (!items[i].id && items[i].id_len && items[i].id_len <= DOCSTORE_MAX_ID)
-			return -EFAULT;
+	err = ds_items_check(items, count);
+	if (err)
+		return err;
 	while (done < count && !full) {
 		size_t n = count - done < DS_MAP_GROUP ? count - done : DS_MAP_GROUP;
 
-		done += read_group(store, items + done, n, buffer, room, &used, &full);
+		done += (pinned ? read_pinned : read_now)(store, items + done, n, buffer, room, &used,
+							  &full);
 	}
+	if (pinned && ds_map_revoked(&store->pinned->map))
+		return -ESTALE;
 	*len = done ? used : full;
 	return done ? (int)done : -ENOBUFS;
 }

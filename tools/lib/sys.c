@@ -27,6 +27,13 @@ int ds_sys_ioctl(int fd, unsigned long request, void *arg)
 	return ret < 0 ? -errno : ret;
 }
 
+ssize_t ds_sys_read(int fd, void *buffer, size_t len)
+{
+	ssize_t n = read(fd, buffer, len);
+
+	return n < 0 ? -errno : n;
+}
+
 void ds_sys_close(int fd)
 {
 	close(fd);

@@ -16,6 +16,8 @@ DS_PUBLIC int ds_batch_prep(struct ds_batch *batch, struct io_uring_sqe *sqe,
 
 	if (batch->under_way)
 		return -EBUSY;
+	if (batch->store->pinned)
+		return -EBADF;
 	if (ds_batch_too_large(batch))
 		return -E2BIG;
 	batch->arg = ds_submit_arg(batch->ops, batch->count, flags, timeout_ms);

@@ -56,8 +56,10 @@ static int view_copy(struct ds_store *store, struct ds_str id, ds_view_fn *fn, v
 		len = room;
 		err = ds_get(store, id, buffer, &len, &doc);
 		room = len;
-	} while (err == -ENOBUFS);
-	if (!err)
+	} while (err == -ENOBUFS && room <= DOCSTORE_MAX_DOCUMENT);
+	if (err == -ENOBUFS)
+		err = -EBADMSG;
+	else if (!err)
 		err = fn(&doc, arg);
 	free(buffer);
 	return err;
@@ -65,17 +67,19 @@ static int view_copy(struct ds_store *store, struct ds_str id, ds_view_fn *fn, v
 
 DS_PUBLIC int ds_view(struct ds_store *store, struct ds_str id, ds_view_fn *fn, void *arg)
 {
+	struct ds_map *map = ds_mapping(store);
 	int err = ds_id_check(id);
 
 	if (err)
 		return err;
-	if (store->map.base) {
-		struct ds_map_id key = ds_map_id_to_read(&store->map, id.data, id.len);
+	if (map) {
+		struct ds_map_id key = ds_map_id_to_read(map, id.data, id.len);
 		struct look look;
 
 		look.fn = fn;
 		look.arg = arg;
-		err = ds_map_read(&store->map, &key, look_at, &look);
+		err = store->pinned ? ds_map_read_pinned(map, &key, look_at, &look) :
+				      ds_map_read(map, &key, look_at, &look);
 		if (!err)
 			return look.ret;
 		if (err != -EAGAIN)

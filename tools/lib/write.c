@@ -2,21 +2,6 @@
 /* libdocstore: writing one document. */
 #include "batch.h"
 
-/* The error of a batch: the one that made the others -ECANCELED. */
-static int batch_error(const struct ds_batch *batch)
-{
-	unsigned int i, n = ds_batch_count(batch);
-	int err = 0;
-
-	for (i = 0; i < n; i++) {
-		int result = ds_batch_op(batch, (int)i)->result;
-
-		if (result && (!err || err == -ECANCELED))
-			err = result;
-	}
-	return err;
-}
-
 /* Room for the operations of most calls. */
 #define FEW	8
 
@@ -45,7 +30,7 @@ static int submit_one(struct ds_batch *batch, int op, const struct ds_write_opts
 		err = ds_batch_submit(batch, DOCSTORE_SUBMIT_ATOMIC,
 				      ds_opt(opts, timeout_ms));
 	if (err > 0)
-		err = batch_error(batch);
+		err = ds_batch_error(batch);
 	if (!err && version)
 		*version = ds_batch_op(batch, (int)ds_batch_count(batch) - 1)->version;
 	ds_batch_return(batch);
