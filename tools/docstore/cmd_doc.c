@@ -227,7 +227,7 @@ int cmd_get(int argc, char **argv)
 	code = parse_id(argv, argv[optind], escaped, &id);
 	if (code)
 		return code;
-	code = open_store(DOCSTORE_OPEN_READ, &store);
+	code = open_to_read(&store);
 	if (code)
 		return code;
 

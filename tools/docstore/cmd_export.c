@@ -11,8 +11,8 @@
 const char export_help[] =
 	"Print all documents as JSON Lines, one document on a line, to FILE or standard output.\n"
 	"docstore import reads them again, and nothing of them is lost. Documents come in no\n"
-	"particular order, each as it is when its turn comes. FILE gets its name only when it is\n"
-	"complete; what stood there before stays until then.\n\n"
+	"particular order, all of them as they were at one moment, whoever writes meanwhile. FILE\n"
+	"gets its name only when it is complete; what stood there before stays until then.\n\n"
 	"  -S, --sort         sorted by the bytes of their ids, so that two exports of the same\n"
 	"                     documents are equal\n"
 	"  -p, --prefix PREFIX  only documents whose ids begin with this\n"
@@ -148,8 +148,6 @@ static int export_some(struct output *out, struct ds_store *store,
 		struct ds_doc doc;
 		int code, err = ds_read_item(&items[i], buf->data, len, &doc);
 
-		if (err == -ENOENT)	/* deleted meanwhile */
-			continue;
 		code = err ? fail_document(ids[i], err) : put_line(out, store, &doc);
 		if (code)
 			return code;
@@ -172,6 +170,20 @@ static int export_sorted(struct output *out, struct ds_store *store, struct ds_s
 		code = export_some(out, store, list.ids + i, list.count - i, &buf, &done);
 	buf_free(&buf);
 	ids_free(&list);
+	return code;
+}
+
+/* What is exported: a snapshot, taken now unless there is one. */
+static int open_frozen(struct ds_store **store)
+{
+	struct ds_store *live;
+	int code = open_to_read(&live);
+
+	*store = live;
+	if (code || is_snapshot(live))
+		return code;
+	code = take_snapshot(live, 0, store);
+	ds_close(live);
 	return code;
 }
 
@@ -203,7 +215,7 @@ int cmd_export(int argc, char **argv)
 		return USAGE;
 	if (prefix.len > DOCSTORE_MAX_ID)
 		return usage(argv, "a prefix has at most %d bytes", DOCSTORE_MAX_ID);
-	code = open_store(DOCSTORE_OPEN_READ, &store);
+	code = open_frozen(&store);
 	if (code)
 		return code;
 	code = output_open(&out, argv[optind]);

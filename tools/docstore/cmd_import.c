@@ -17,6 +17,9 @@ const char import_help[] =
 	"  -t, --type NAME    the type of documents whose line has no \"_type\"\n"
 	"  -c, --continue     go on after lines that cannot be stored\n"
 	"  -n, --skip-existing  leave documents alone that are there already\n"
+	"  -a, --atomic       all of the input or nothing, as one batch: others see all of it at\n"
+	"                     once. It has at most 16384 operations (three for each document and\n"
+	"                     one for each property) and 16 MiB of ids and values\n"
 	"  -q, --quiet        no summary\n\n"
 	"An import that was stopped can be run again: what it has stored is stored once more, or\n"
 	"left alone with --skip-existing.\n";
@@ -55,13 +58,18 @@ struct import {
 	struct ds_str type;
 	bool go_on;
 	bool skip_existing;
+	bool atomic;
 	struct ds_store *store;
 	struct ds_batch *batch;
 	struct lines lines;
 	struct json_reader reader;
 	struct progress progress;
-	struct entry entries[BATCH_DOCUMENTS];
+	struct entry *entries;
 	unsigned int count;
+	unsigned int room;
+	uint64_t ops;		/* of all documents, if it is atomic */
+	uint64_t value_bytes;	/* and ids and values */
+	struct docstore_info limits;
 	uint16_t seen[4 * BATCH_DOCUMENTS];	/* hash of ids to entries + 1 */
 	uint64_t stored;
 	uint64_t skipped;
@@ -197,6 +205,13 @@ static int document_result(struct import *im, unsigned int i)
 	return err;
 }
 
+static void clear(struct import *im)
+{
+	ds_batch_clear(im->batch);
+	im->count = 0;
+	memset(im->seen, 0, sizeof(im->seen));
+}
+
 static int flush(struct import *im)
 {
 	int code = DONE, ret;
@@ -205,7 +220,7 @@ static int flush(struct import *im)
 	if (!im->count)
 		return DONE;
 	do {
-		ret = ds_batch_submit(im->batch, 0, 0);
+		ret = ds_batch_submit(im->batch, im->atomic ? DOCSTORE_SUBMIT_ATOMIC : 0, 0);
 	} while (ret == -EINTR);
 	if (ret < 0) {
 		progress_clear(&im->progress);
@@ -218,18 +233,17 @@ static int flush(struct import *im)
 	for (i = 0; ret > 0 && !code && i < im->count; i++) {
 		int err = document_result(im, i);
 
-		if (err)
+		/* Of an atomic one only those count that are to blame. */
+		if (err && !(im->atomic && err == -ECANCELED))
 			code = failed_document(im, &im->entries[i], err);
-		else
+		else if (!err)
 			im->stored++;
 	}
 	/* Those behind a line that stops the import are stored all the same. */
 	for (; ret > 0 && i < im->count; i++)
 		im->stored += !document_result(im, i);
 
-	ds_batch_clear(im->batch);
-	im->count = 0;
-	memset(im->seen, 0, sizeof(im->seen));
+	clear(im);
 	progress_show(&im->progress, im->lines.bytes, im->stored);
 	return code;
 }
@@ -239,7 +253,7 @@ static int flush(struct import *im)
  * documents of the same id go into two batches, so that each is a version of
  * its own, and a failure of one is not that of the other.
  */
-static bool find_seen(struct import *im, struct ds_str id, unsigned int *place)
+static bool find_seen(const struct import *im, struct ds_str id, unsigned int *place)
 {
 	const unsigned int mask = 4 * BATCH_DOCUMENTS - 1;
 	const unsigned char *p = id.data;
@@ -260,6 +274,61 @@ static bool find_seen(struct import *im, struct ds_str id, unsigned int *place)
 	return false;
 }
 
+/* What a document takes of an atomic batch; see ds_batch_put(). */
+static void count_document(struct import *im, const struct json_document *doc)
+{
+	size_t i;
+
+	im->ops += 3 + doc->count;
+	im->value_bytes += doc->id.len;
+	for (i = 0; i < doc->count; i++)
+		if (doc->props[i].value.type >= DOCSTORE_TYPE_STRING)
+			im->value_bytes += doc->props[i].value.str.len;
+}
+
+static bool too_large(const struct import *im)
+{
+	return im->ops > im->limits.max_ops || im->value_bytes > im->limits.max_batch;
+}
+
+/* Say what the limits are, and how much there is. */
+static int fail_too_large(const struct import *im)
+{
+	struct buf bytes = { 0 }, most = { 0 };
+	int code;
+
+	buf_size(&bytes, im->value_bytes);
+	buf_size(&most, im->limits.max_batch);
+	code = fail(BAD_DATA, "%s: too much for one batch: %llu operations (three for each document and one for each property) and %.*s of ids and values; at most %u and %.*s are possible",
+		    im->name, (unsigned long long)im->ops, (int)bytes.len, bytes.data,
+		    im->limits.max_ops, (int)most.len, most.data);
+	buf_free(&bytes);
+	buf_free(&most);
+	return code;
+}
+
+/* All of the input is one batch, unless it is too large: then the rest is counted. */
+static bool add_atomic(struct import *im, const struct json_document *doc)
+{
+	bool fits;
+
+	count_document(im, doc);
+	fits = !too_large(im);
+	if (!fits && im->count)
+		clear(im);
+	return fits;
+}
+
+/* Does a document not go into the batch any more? No value is longer than its line. */
+static bool is_full(const struct import *im, const struct json_document *doc, size_t len)
+{
+	unsigned int place;
+
+	return im->count == BATCH_DOCUMENTS || ds_batch_bytes(im->batch) + len > BATCH_BYTES ||
+	       ds_batch_count(im->batch) + doc->count > BATCH_OPS ||
+	       find_seen(im, doc->id, &place);
+}
+
 static int add_document(struct import *im, const struct json_document *doc, size_t len)
 {
 	struct ds_write_opts opts = {
@@ -271,10 +340,9 @@ static int add_document(struct import *im, const struct json_document *doc, size
 	unsigned int place;
 	int op, code;
 
-	/* No value is longer than its line. */
-	if (im->count == BATCH_DOCUMENTS || ds_batch_bytes(im->batch) + len > BATCH_BYTES ||
-	    ds_batch_count(im->batch) + doc->count > BATCH_OPS ||
-	    find_seen(im, doc->id, &place)) {
+	if (im->atomic && !add_atomic(im, doc))
+		return DONE;
+	if (!im->atomic && is_full(im, doc, len)) {
 		code = flush(im);
 		if (code)
 			return code;
@@ -284,10 +352,17 @@ static int add_document(struct import *im, const struct json_document *doc, size
 		code = bad_line(im, im->lines.number, doc->id, exit_code(op), explain(op));
 		return is_about_document(op) ? code : exit_code(op);
 	}
-	find_seen(im, doc->id, &place);
+	if (im->count == im->room) {
+		im->room = im->room ? 2 * im->room : BATCH_DOCUMENTS;
+		im->entries = xrealloc(im->entries, im->room, sizeof(*im->entries));
+	}
 	im->entries[im->count].line = im->lines.number;
 	im->entries[im->count].op = op;
-	im->seen[place] = (uint16_t)++im->count;
+	im->count++;
+	if (im->atomic)
+		return DONE;
+	find_seen(im, doc->id, &place);
+	im->seen[place] = (uint16_t)im->count;
 	return DONE;
 }
 
@@ -329,6 +404,12 @@ static int import_lines(struct import *im)
 	} else if (!code && ret < 0) {
 		code = fail(OTHER, "%s: cannot read: %s", im->name, strerror(-ret));
 	}
+	if (im->atomic) {
+		if (!code && too_large(im))
+			code = fail_too_large(im);
+		if (code)
+			clear(im);
+	}
 	/* What stands before a bad line is stored, whatever comes of that line. */
 	flushed = flush(im);
 	return code ? code : flushed;
@@ -347,7 +428,9 @@ static void summary(struct import *im, int code)
 		buf_printf(&text, ", %llu were there already", (unsigned long long)im->skipped);
 	if (im->bad)
 		buf_printf(&text, ", %llu could not be stored", (unsigned long long)im->bad);
-	if (code)
+	if (code && im->atomic)
+		buf_str(&text, "; nothing was changed");
+	else if (code)
 		buf_printf(&text, "; stopped at line %llu of %s",
 			   (unsigned long long)im->lines.number, im->name);
 	fprintf(stderr, "docstore: %.*s\n", (int)text.len, text.data);
@@ -367,6 +450,13 @@ static int run(struct import *im, bool quiet)
 		code = fail_store(err);
 		goto close;
 	}
+	im->limits.size = sizeof(im->limits);
+	if (im->atomic)
+		err = ds_module_info(NULL, &im->limits);
+	if (err) {
+		code = fail_store(err);
+		goto free;
+	}
 	/* So that there is a buffer before anything is read. */
 	buf_reserve(&im->lines.buf, READ_SIZE);
 	progress_start(&im->progress, fstat(im->lines.fd, &st) || !S_ISREG(st.st_mode) ?
@@ -376,6 +466,8 @@ static int run(struct import *im, bool quiet)
 		summary(im, code);
 	if (!code)
 		code = im->code;
+free:
+	free(im->entries);
 	ds_batch_free(im->batch);
 	json_reader_free(&im->reader);
 	buf_free(&im->lines.buf);
@@ -391,6 +483,7 @@ int cmd_import(int argc, char **argv)
 		{ "type", required_argument, NULL, 't' },
 		{ "continue", no_argument, NULL, 'c' },
 		{ "skip-existing", no_argument, NULL, 'n' },
+		{ "atomic", no_argument, NULL, 'a' },
 		{ "quiet", no_argument, NULL, 'q' },
 		{ 0 }
 	};
@@ -402,7 +495,7 @@ int cmd_import(int argc, char **argv)
 	memset(im, 0, sizeof(*im));
 	im->id_field = "_id";
 	im->type = ds_mem("", 0);
-	while ((c = getopt_long(argc, argv, "i:t:cnq", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "i:t:cnaq", options, NULL)) != -1) {
 		if (c == 'i') {
 			im->id_field = optarg;
 		} else if (c == 't') {
@@ -411,6 +504,8 @@ int cmd_import(int argc, char **argv)
 			im->go_on = true;
 		} else if (c == 'n') {
 			im->skip_existing = true;
+		} else if (c == 'a') {
+			im->atomic = true;
 		} else if (c == 'q') {
 			quiet = true;
 		} else {
@@ -420,6 +515,10 @@ int cmd_import(int argc, char **argv)
 	}
 	if (!operands(argc, argv, 0, 1))
 		goto free;
+	if (im->atomic && (im->go_on || im->skip_existing)) {
+		usage(argv, "--atomic stores all or nothing: there is no --continue and no --skip-existing");
+		goto free;
+	}
 	im->name = argv[optind];
 	if (!im->name || !strcmp(im->name, "-")) {
 		im->name = "standard input";

@@ -44,7 +44,7 @@ int cmd_ls(int argc, char **argv)
 		if (code)
 			return code;
 	}
-	code = open_store(DOCSTORE_OPEN_READ, &store);
+	code = open_to_read(&store);
 	if (code)
 		return code;
 	err = ids_read(store, prefix, type, &list);

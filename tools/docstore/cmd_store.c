@@ -2,8 +2,8 @@
 /* docstore(1): create, remove, stores, info: stores and the module. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "numbers.h"
 #include "tool.h"
 
 const char create_help[] =
@@ -27,7 +27,7 @@ const char info_help[] =
 	"Describe the store of this NAME, or that --store names, and the module.\n\n"
 	"  -j, --json         as one line of JSON\n";
 
-static bool parse_size(const char *arg, uint64_t *bytes)
+bool parse_size(const char *arg, uint64_t *bytes)
 {
 	static const char units[] = "KMGT";
 	const char *unit;
@@ -124,37 +124,9 @@ int cmd_remove(int argc, char **argv)
 	return err ? fail_store(err) : DONE;
 }
 
-/* The only option of stores and info; false if there are others. */
-static bool json_option(int argc, char **argv, bool *json)
-{
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ 0 }
-	};
-	int c;
-
-	*json = false;
-	while ((c = getopt_long(argc, argv, "j", options, NULL)) != -1) {
-		if (c != 'j') {
-			bad_option(argv);
-			return false;
-		}
-		*json = true;
-	}
-	return true;
-}
-
-/* The numbers of a store, for people and for programs; one row for each. */
-static const struct number {
-	const char *key;
-	const char *label;
-	size_t offset;
-	size_t size;
-	enum { COUNT, BYTES, MODE, TIME } kind;
-} store_numbers[] = {
+static const struct number store_numbers[] = {
 #define NUMBER(member, label, kind)						\
-	{ #member, label, offsetof(struct docstore_store_info, member),		\
-	  sizeof(((struct docstore_store_info *)NULL)->member), kind }
+	NUMBER_OF(struct docstore_store_info, member, label, kind)
 	NUMBER(incarnation, "incarnation", COUNT),
 	NUMBER(created, "created", TIME),
 	NUMBER(uid, "owner (uid)", COUNT),
@@ -168,6 +140,7 @@ static const struct number {
 	NUMBER(bytes_used, "  in use", BYTES),
 	NUMBER(bytes_documents, "    documents", BYTES),
 	NUMBER(bytes_index, "    index", BYTES),
+	NUMBER(bytes_snapshots, "    for snapshots", BYTES),
 	NUMBER(bytes_retired, "  to be reused", BYTES),
 	NUMBER(map_size, "mapping", BYTES),
 	NUMBER(commits, "commits", COUNT),
@@ -181,9 +154,7 @@ static const struct number {
 	NUMBER(scanned, "documents scanned", COUNT),
 #undef NUMBER
 }, module_numbers[] = {
-#define NUMBER(member, label)							\
-	{ #member, label, offsetof(struct docstore_info, member),		\
-	  sizeof(((struct docstore_info *)NULL)->member), COUNT }
+#define NUMBER(member, label)	NUMBER_OF(struct docstore_info, member, label, COUNT)
 	NUMBER(abi, "interface"),
 	NUMBER(map_layout, "layout of the mapping"),
 	NUMBER(workers, "workers"),
@@ -201,68 +172,12 @@ static const struct number {
 #define NR_STORE_NUMBERS	(sizeof(store_numbers) / sizeof(store_numbers[0]))
 #define NR_MODULE_NUMBERS	(sizeof(module_numbers) / sizeof(module_numbers[0]))
 
-static uint64_t number_of(const void *info, const struct number *number)
-{
-	uint64_t n64;
-	uint32_t n32;
-
-	if (number->size == sizeof(n32)) {
-		memcpy(&n32, (const char *)info + number->offset, sizeof(n32));
-		return n32;
-	}
-	memcpy(&n64, (const char *)info + number->offset, sizeof(n64));
-	return n64;
-}
-
-static void add_numbers(struct json_object *object, const void *info,
-			const struct number *numbers, size_t count)
-{
-	size_t i;
-
-	for (i = 0; i < count; i++)
-		json_add(object, numbers[i].key,
-			 json_need(json_object_new_uint64(number_of(info, &numbers[i]))));
-}
-
-static void write_time(struct buf *out, uint64_t ns)
-{
-	time_t seconds = (time_t)(ns / 1000000000);
-	struct tm tm;
-	char text[64];
-
-	if (!localtime_r(&seconds, &tm) ||
-	    !strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S %z", &tm))
-		snprintf(text, sizeof(text), "%llu ns", (unsigned long long)ns);
-	buf_str(out, text);
-}
-
-static void write_table(struct buf *out, const void *info, const struct number *numbers,
-			size_t count)
-{
-	size_t i;
-
-	for (i = 0; i < count; i++) {
-		uint64_t n = number_of(info, &numbers[i]);
-
-		buf_printf(out, "  %-22s ", numbers[i].label);
-		if (numbers[i].kind == BYTES)
-			buf_size(out, n);
-		else if (numbers[i].kind == MODE)
-			buf_printf(out, "0%03llo", (unsigned long long)n);
-		else if (numbers[i].kind == TIME)
-			write_time(out, n);
-		else
-			buf_printf(out, "%llu", (unsigned long long)n);
-		buf_byte(out, '\n');
-	}
-}
-
 static struct json_object *store_json(const struct docstore_store_info *info)
 {
 	struct json_object *object = json_need(json_object_new_object());
 
 	json_add(object, "name", json_text(ds_str((const char *)info->name)));
-	add_numbers(object, info, store_numbers, NR_STORE_NUMBERS);
+	numbers_add(object, info, store_numbers, NR_STORE_NUMBERS);
 	return object;
 }
 
@@ -272,7 +187,7 @@ static void write_info_json(struct buf *out, const struct docstore_store_info *i
 	struct json_object *object = json_need(json_object_new_object());
 	struct json_object *numbers = json_need(json_object_new_object());
 
-	add_numbers(numbers, module, module_numbers, NR_MODULE_NUMBERS);
+	numbers_add(numbers, module, module_numbers, NR_MODULE_NUMBERS);
 	json_add(object, "store", store_json(info));
 	json_add(object, "module", numbers);
 	json_write_object(out, object, false);
@@ -290,7 +205,7 @@ int cmd_info(int argc, char **argv)
 
 	if (!json_option(argc, argv, &json) || !operand_store(argc, argv))
 		return USAGE;
-	code = open_store(DOCSTORE_OPEN_READ, &store);
+	code = open_to_read(&store);
 	if (code)
 		return code;
 	err = ds_store_info(store, &info);
@@ -304,9 +219,9 @@ int cmd_info(int argc, char **argv)
 		write_info_json(&out, &info, &module);
 	} else {
 		buf_printf(&out, "store %s\n", (const char *)info.name);
-		write_table(&out, &info, store_numbers, NR_STORE_NUMBERS);
+		numbers_write(&out, &info, store_numbers, NR_STORE_NUMBERS);
 		buf_str(&out, "module\n");
-		write_table(&out, &module, module_numbers, NR_MODULE_NUMBERS);
+		numbers_write(&out, &module, module_numbers, NR_MODULE_NUMBERS);
 	}
 	code = out_write(&out);
 	buf_free(&out);

@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /* docstore(1): errors, operands and output. */
+#include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "tool.h"
 
 const char *store_name = DS_DEFAULT_STORE;
 bool store_named;
+const char *snapshot_name;
+
+/* What is read does not change: an error is not about a document. */
+static bool reads_snapshot;
 
 int fail(int code, const char *format, ...)
 {
@@ -49,6 +56,7 @@ static const struct {
 	{ E2BIG, BAD_DATA, "too many properties or bytes for one write" },
 	{ EACCES, NO_ACCESS, "the owner and mode of the store, or of " DS_DEVICE ", do not allow it (see docstore stores)" },
 	{ EBADF, NO_ACCESS, "the store is not open for this" },
+	{ EBUSY, OTHER, "as many batches wait as may wait; try again" },
 	{ EBADMSG, OTHER, "the module returned a document that this program does not understand; is one of them older than the other?" },
 	{ EDOM, BAD_DATA, "the property is there, but it is not an integer (s64)" },
 	{ EEXIST, CONDITION, "the document exists already" },
@@ -74,6 +82,8 @@ int exit_code(int err)
 {
 	size_t i;
 
+	if (err == -ESTALE && reads_snapshot)
+		return OTHER;
 	for (i = 0; i < NR_ERRORS; i++) {
 		if (errors[i].err == -err)
 			return errors[i].code;
@@ -85,6 +95,8 @@ const char *explain(int err)
 {
 	size_t i;
 
+	if (err == -ESTALE && reads_snapshot)
+		return "the snapshot is gone: its lease is over";
 	for (i = 0; i < NR_ERRORS; i++) {
 		if (errors[i].err == -err)
 			return errors[i].text;
@@ -130,6 +142,86 @@ int open_store(unsigned int flags, struct ds_store **store)
 	return err ? fail_store(err) : 0;
 }
 
+/* Is it of the store that --store names, if it names one? */
+static int check_snapshot(const struct ds_store *snapshot, bool *other)
+{
+	struct docstore_store_info info = { .size = sizeof(info) };
+	int err = ds_store_info(snapshot, &info);
+
+	*other = false;
+	if (err)
+		return fail_store(err);
+	info.name[sizeof(info.name) - 1] = '\0';
+	*other = store_named && strcmp(store_name, (const char *)info.name);
+	return DONE;
+}
+
+/* The snapshot whose descriptor is @name; NULL if it is one of another store. */
+static int open_snapshot(const char *name, struct ds_store **snapshot)
+{
+	int fd = -1, err, code;
+	bool other;
+	uint64_t n;
+
+	*snapshot = NULL;
+	if (parse_u64(name, &n) && n <= INT_MAX)
+		fd = fcntl((int)n, F_DUPFD_CLOEXEC, 3);
+	err = fd < 0 ? -EBADF : ds_open_snapshot(fd, NULL, snapshot);
+	if (err) {
+		if (fd >= 0)
+			close(fd);
+		return err == -EBADF ? fail(USAGE, "'%s' is no descriptor of a snapshot", name) :
+				       fail_store(err);
+	}
+	code = check_snapshot(*snapshot, &other);
+	if (!code && !other) {
+		reads_snapshot = true;
+		return DONE;
+	}
+	ds_close(*snapshot);
+	*snapshot = NULL;
+	return code;
+}
+
+int open_to_read(struct ds_store **store)
+{
+	const char *name = snapshot_name ? snapshot_name : getenv(SNAPSHOT_ENV);
+	int code;
+
+	reads_snapshot = false;
+	*store = NULL;
+	if (name && *name) {
+		code = open_snapshot(name, store);
+		if (code || *store)
+			return code;
+		if (snapshot_name)
+			return fail(USAGE, "the snapshot '%s' is not one of the store '%s'", name,
+				    store_name);
+	}
+	return open_store(DOCSTORE_OPEN_READ, store);
+}
+
+bool is_snapshot(const struct ds_store *store)
+{
+	struct docstore_snapshot_info info = { .size = sizeof(info) };
+
+	return !ds_snapshot_info(store, &info);
+}
+
+int take_snapshot(struct ds_store *store, unsigned int lease_ms, struct ds_store **snapshot)
+{
+	struct ds_snapshot_opts opts = { .size = sizeof(opts), .lease_ms = lease_ms };
+	int err;
+
+	do {
+		err = ds_snapshot(store, &opts, snapshot);
+	} while (err == -EINTR);
+	if (err == -ENOSPC)
+		return fail(NO_SPACE, "there are as many snapshots of '%s' as there may be; see docstore snapshot list",
+			    store_name);
+	return err ? fail_store(err) : DONE;
+}
+
 bool operands(int argc, char **argv, int least, int most)
 {
 	if (argc - optind < least)
@@ -155,6 +247,25 @@ bool operand_store(int argc, char **argv)
 	}
 	store_name = name;
 	store_named = true;
+	return true;
+}
+
+bool json_option(int argc, char **argv, bool *json)
+{
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ 0 }
+	};
+	int c;
+
+	*json = false;
+	while ((c = getopt_long(argc, argv, "j", options, NULL)) != -1) {
+		if (c != 'j') {
+			bad_option(argv);
+			return false;
+		}
+		*json = true;
+	}
 	return true;
 }
 

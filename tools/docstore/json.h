@@ -111,6 +111,10 @@ int json_write_document(struct buf *buf, struct ds_store *store,
 			const struct ds_doc *doc, bool pretty);
 int json_write_value(struct buf *buf, const struct ds_value *value, bool pretty);
 
+/* Add a property to an object that becomes a part of a document; @key is scratch. */
+int json_add_property(struct json_object *object, struct buf *key, struct ds_store *store,
+		      uint32_t id, const struct ds_value *value);
+
 /* An id or a type: a string, or its form if it is not UTF-8. */
 void json_write_text(struct buf *buf, struct ds_str str);
 

@@ -138,7 +138,6 @@ void json_write_line(struct buf *buf, struct ds_str id)
 		json_write_text(buf, id);
 }
 
-/* Add a property; @key is what its key is written to. */
 static void add_prop(struct json_object *object, struct buf *key, struct ds_str name,
 		     struct json_object *value)
 {
@@ -253,22 +252,31 @@ int json_write_value(struct buf *buf, const struct ds_value *value, bool pretty)
 	return err;
 }
 
+/* Add a property to an object; @key is what its key is written to. */
+int json_add_property(struct json_object *object, struct buf *key, struct ds_store *store,
+		      uint32_t id, const struct ds_value *value)
+{
+	struct json_object *member;
+	struct ds_str name;
+	int err = ds_name(store, id, &name);
+
+	if (!err)
+		err = from_value(value, &member);
+	if (!err)
+		add_prop(object, key, name, member);
+	return err;
+}
+
 static int add_props(struct json_object *object, struct buf *key, struct ds_store *store,
 		     const struct ds_doc *doc)
 {
-	struct ds_str name;
 	uint32_t i;
 	int err = 0;
 
 	for (i = 0; !err && i < doc->nprops; i++) {
 		struct ds_value value = ds_doc_value(doc, i);
-		struct json_object *member;
 
-		err = ds_name(store, ds_doc_name(doc, i), &name);
-		if (!err)
-			err = from_value(&value, &member);
-		if (!err)
-			add_prop(object, key, name, member);
+		err = json_add_property(object, key, store, ds_doc_name(doc, i), &value);
 	}
 	return err;
 }

@@ -2,22 +2,45 @@
 /* docstore(1): documents in the kernel's shared memory, from the shell. */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "tool.h"
 
 static const struct command commands[] = {
-	{ "put", cmd_put, "[OPTIONS] ID [JSON]", "store a document", put_help },
-	{ "get", cmd_get, "[OPTIONS] ID [PROPERTY]", "print a document or a value", get_help },
-	{ "del", cmd_del, "[OPTIONS] ID", "delete a document", del_help },
-	{ "incr", cmd_incr, "[OPTIONS] ID PROPERTY [N]", "add to a number", incr_help },
-	{ "ls", cmd_ls, "[OPTIONS] [PREFIX]", "list the ids of documents", ls_help },
-	{ "import", cmd_import, "[OPTIONS] [FILE]", "store documents from JSON Lines", import_help },
-	{ "export", cmd_export, "[OPTIONS] [FILE]", "print documents as JSON Lines", export_help },
-	{ "create", cmd_create, "[OPTIONS] [NAME]", "make a store", create_help },
-	{ "remove", cmd_remove, "[NAME]", "remove a store and its documents", remove_help },
-	{ "stores", cmd_stores, "[OPTIONS]", "list the stores", stores_help },
-	{ "info", cmd_info, "[OPTIONS] [NAME]", "describe a store and the module", info_help },
+	{ "put", cmd_put, "[OPTIONS] ID [JSON]", "store a document", put_help, false },
+	{ "get", cmd_get, "[OPTIONS] ID [PROPERTY]", "print a document or a value", get_help, true },
+	{ "del", cmd_del, "[OPTIONS] ID", "delete a document", del_help, false },
+	{ "incr", cmd_incr, "[OPTIONS] ID PROPERTY [N]", "add to a number", incr_help, false },
+	{ "ls", cmd_ls, "[OPTIONS] [PREFIX]", "list the ids of documents", ls_help, true },
+	{ "import", cmd_import, "[OPTIONS] [FILE]", "store documents from JSON Lines", import_help, false },
+	{ "export", cmd_export, "[OPTIONS] [FILE]", "print documents as JSON Lines", export_help, true },
+	{ "create", cmd_create, "[OPTIONS] [NAME]", "make a store", create_help, false },
+	{ "remove", cmd_remove, "[NAME]", "remove a store and its documents", remove_help, false },
+	{ "stores", cmd_stores, "[OPTIONS]", "list the stores", stores_help, false },
+	{ "info", cmd_info, "[OPTIONS] [NAME]", "describe a store and the module", info_help, true },
+	{ "snapshot", cmd_snapshot, "list | run [OPTIONS]", "list snapshots; run a command in one",
+	  snapshot_help, false },
+	{ "coordinator", cmd_coordinator, "[OPTIONS] [NAME]", "how batches over partitions get on",
+	  coordinator_help, false },
+	{ "hot", cmd_hot, "[OPTIONS] [NAME]", "list the documents that are used most", hot_help,
+	  false },
+	{ "state", cmd_state, "[OPTIONS] [NAME]", "count or list documents by state", state_help,
+	  false },
+	{ "check", cmd_check, "[OPTIONS] [NAME]", "look for what is broken in a store", check_help, false },
+	{ "stats", cmd_stats, "[OPTIONS] [NAME]", "what was counted and measured", stats_help, false },
+	{ "config", cmd_config, "[OPTIONS] [NAME[=N]]...", "list and change settings", config_help,
+	  false },
+	{ "sessions", cmd_sessions, "[OPTIONS]", "who has stores open", sessions_help, false },
+	{ "watch", cmd_watch, "[OPTIONS] [NAME]", "print what is changed as JSON Lines", watch_help,
+	  false },
+	{ "journal", cmd_journal, "[OPTIONS] STORE DIR", "keep a store in files", journal_help, false },
+	{ "restore", cmd_restore, "[OPTIONS] DIR [STORE]", "make a store again from its journal",
+	  restore_help, false },
+	{ "top", cmd_top, "[OPTIONS]", "watch stores, workers and snapshots", top_help, false },
 };
+
+/* An option that has no short form. */
+#define SNAPSHOT	256
 
 #define NR_COMMANDS	(sizeof(commands) / sizeof(commands[0]))
 
@@ -25,13 +48,15 @@ static void print_help(void)
 {
 	size_t i;
 
-	printf("Usage: docstore [--store NAME] COMMAND ...\n\n"
+	printf("Usage: docstore [--store NAME] [--snapshot FD] COMMAND ...\n\n"
 	       "Documents in shared memory, kept by the docstore kernel module; JSON in and out.\n\n");
 	for (i = 0; i < NR_COMMANDS; i++)
-		printf("  %-7s %-26s %s\n", commands[i].name, commands[i].synopsis,
+		printf("  %-11s %-26s %s\n", commands[i].name, commands[i].synopsis,
 		       commands[i].brief);
 	printf("\n"
-	       "  -s, --store NAME   the store to use (default: %s)\n"
+	       "  -s, --store NAME   the store to use (default: what $" STORE_ENV " says, or %s)\n"
+	       "      --snapshot FD  read this snapshot, an open descriptor (default: $" SNAPSHOT_ENV ",\n"
+	       "                     which docstore snapshot run sets)\n"
 	       "  -h, --help         this text; docstore COMMAND --help for a command\n"
 	       "  -V, --version      the version of this program\n\n"
 	       "Exit codes:\n"
@@ -42,7 +67,7 @@ static void print_help(void)
 	       "  4  no access\n"
 	       "  5  no space: a limit of the store or of memory is reached\n"
 	       "  6  the module is not loaded (modprobe docstore)\n"
-	       "  7  bad data: not JSON, or nothing that can be stored\n"
+	       "  7  bad data: not JSON, or nothing that can be stored; found broken by check\n"
 	       "  8  anything else; also, the output could not be written\n",
 	       DS_DEFAULT_STORE);
 }
@@ -98,6 +123,8 @@ static int run_command(int argc, char **argv)
 		print_command_help(command);
 		return DONE;
 	}
+	if (snapshot_name && !command->reads)
+		return fail(USAGE, "--snapshot is for commands that only read: get, ls, export, info");
 	/* So that getopt says which command it is talking of. */
 	snprintf(name, sizeof(name), "docstore %s", command->name);
 	argv[0] = name;
@@ -109,6 +136,7 @@ int main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "store", required_argument, NULL, 's' },
+		{ "snapshot", required_argument, NULL, SNAPSHOT },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
 		{ 0 }
@@ -117,14 +145,20 @@ int main(int argc, char **argv)
 
 	/* A reader that went away is an error to report, not a way to die. */
 	signal(SIGPIPE, SIG_IGN);
-	store_name = DS_DEFAULT_STORE;
+	store_name = getenv(STORE_ENV);
+	if (!store_name || !*store_name)
+		store_name = DS_DEFAULT_STORE;
 	store_named = false;
+	snapshot_name = NULL;
 	optind = 0;
 	while ((c = getopt_long(argc, argv, "+s:hV", options, NULL)) != -1) {
 		switch (c) {
 		case 's':
 			store_name = optarg;
 			store_named = true;
+			break;
+		case SNAPSHOT:
+			snapshot_name = optarg;
 			break;
 		case 'h':
 			print_help();

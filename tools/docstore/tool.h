@@ -18,7 +18,7 @@ enum exit_code {
 	NO_ACCESS = 4,
 	NO_SPACE = 5,		/* a limit of the store or of memory */
 	NO_MODULE = 6,
-	BAD_DATA = 7,		/* not JSON, or nothing that can be stored */
+	BAD_DATA = 7,		/* not JSON, or nothing that can be stored; or found broken */
 	OTHER = 8,		/* also: writing the output failed */
 };
 
@@ -29,6 +29,7 @@ enum exit_code {
  * @synopsis: what follows the name
  * @brief: what it does, in one line
  * @help: the rest of its help
+ * @reads: it only reads, and can do so from a snapshot
  */
 struct command {
 	const char *name;
@@ -36,6 +37,7 @@ struct command {
 	const char *synopsis;
 	const char *brief;
 	const char *help;
+	bool reads;
 };
 
 int cmd_put(int argc, char **argv);
@@ -49,14 +51,38 @@ int cmd_create(int argc, char **argv);
 int cmd_remove(int argc, char **argv);
 int cmd_stores(int argc, char **argv);
 int cmd_info(int argc, char **argv);
+int cmd_snapshot(int argc, char **argv);
+int cmd_coordinator(int argc, char **argv);
+int cmd_hot(int argc, char **argv);
+int cmd_state(int argc, char **argv);
+int cmd_check(int argc, char **argv);
+int cmd_stats(int argc, char **argv);
+int cmd_config(int argc, char **argv);
+int cmd_sessions(int argc, char **argv);
+int cmd_top(int argc, char **argv);
+int cmd_watch(int argc, char **argv);
+int cmd_journal(int argc, char **argv);
+int cmd_restore(int argc, char **argv);
 
 extern const char put_help[], get_help[], del_help[], incr_help[], ls_help[];
 extern const char import_help[], export_help[], create_help[], remove_help[];
-extern const char stores_help[], info_help[];
+extern const char stores_help[], info_help[], snapshot_help[], coordinator_help[];
+extern const char hot_help[], state_help[], check_help[];
+extern const char stats_help[], config_help[], sessions_help[], top_help[];
+extern const char watch_help[], journal_help[], restore_help[];
 
 /* The store that --store names, and whether it was named at all. */
 extern const char *store_name;
 extern bool store_named;
+
+/*
+ * The descriptor of a snapshot that --snapshot names, or NULL; then the environment may
+ * name one, which docstore snapshot run has left there.
+ */
+extern const char *snapshot_name;
+
+#define SNAPSHOT_ENV	"DOCSTORE_SNAPSHOT"
+#define STORE_ENV	"DOCSTORE_STORE"
 
 /* Say what is wrong, on standard error, and return @code. */
 int fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -80,11 +106,24 @@ int fail_store(int err);
 /* Open the store that --store names, or say why not: 0 or an exit code. */
 int open_store(unsigned int flags, struct ds_store **store);
 
+/*
+ * Open what commands read that change nothing: the snapshot that was named, if it is one
+ * of the store, or else the store.
+ */
+int open_to_read(struct ds_store **store);
+bool is_snapshot(const struct ds_store *store);
+
+/* Take a snapshot of an open store, or say why not. */
+int take_snapshot(struct ds_store *store, unsigned int lease_ms, struct ds_store **snapshot);
+
 /* Operands after the options; false, and it was said, if there are others. */
 bool operands(int argc, char **argv, int least, int most);
 
 /* The operand of commands for stores: a name, if --store names no other. */
 bool operand_store(int argc, char **argv);
+
+/* The only option is --json; false, and it was said, if there are others. */
+bool json_option(int argc, char **argv, bool *json);
 
 /*
  * The id that an operand stands for: its bytes or, if it is @escaped, as ls
@@ -94,6 +133,9 @@ int parse_id(char **argv, const char *arg, bool escaped, struct ds_str *id);
 
 /* A number of an option, and nothing behind it. */
 bool parse_u64(const char *arg, uint64_t *n);
+
+/* A size, with a unit that is a power of 1024 or without. */
+bool parse_size(const char *arg, uint64_t *bytes);
 
 /* Standard output: write to it, and know that all of it was written. */
 int out_write(const struct buf *buf);
@@ -124,6 +166,9 @@ double now(void);
 void progress_start(struct progress *progress, uint64_t total);
 void progress_show(struct progress *progress, uint64_t bytes, uint64_t documents);
 void progress_clear(struct progress *progress);
+
+/* The name of one of enum docstore_pattern. */
+const char *pattern_name(unsigned int pattern);
 
 /* A number of bytes for people, such as 1.5 MiB. */
 void buf_size(struct buf *buf, uint64_t bytes);

@@ -24,12 +24,28 @@ add_busybox() {
 	echo 127.0.0.1 localhost >"$root/etc/hosts"
 }
 
+# needs_32bit FILE: the libraries of a 32-bit program, which ldd tells only where the
+# running kernel can run it.
+needs_32bit() {
+	local name
+	readelf -l "$1" 2>/dev/null | sed -n 's/.*interpreter: \(.*\)]$/\1/p'
+	readelf -d "$1" 2>/dev/null | sed -n 's/.*(NEEDED).*\[\(.*\)]$/\1/p' |
+		while read -r name; do
+		[ ! -e "/lib32/$name" ] || echo "/lib32/$name"
+	done
+}
+
+# needs FILE: the shared libraries of an ELF file. A static program has none, which is
+# no failure.
+needs() {
+	{ ldd "$1" 2>/dev/null || needs_32bit "$1"; } | { grep -o '/[^ ]*' || true; }
+}
+
 # add_libraries ROOT FILE: the shared libraries that an ELF file needs, at the
 # same places as here.
 add_libraries() {
 	local root=$1 library
-	# A static program has none, which is no failure.
-	{ ldd "$2" 2>/dev/null || true; } | { grep -o '/[^ ]*' || true; } |
+	needs "$2" |
 		while read -r library; do
 		[ -e "$root$library" ] && continue
 		mkdir -p "$root${library%/*}"
@@ -81,7 +97,7 @@ add_project() {
 	[ -d "$REPO/selftests" ] || return 0
 	mkdir -p "$root/selftests"
 	(cd "$REPO/selftests" && find . -name build -prune -o \
-		-type f -perm -u+x -print0 |
+		-type f '(' -perm -u+x -o -name '*.sh' ')' -print0 |
 		cpio -0 -p -d --quiet "$root/selftests")
 	add_needs "$root" "$root/selftests"
 }

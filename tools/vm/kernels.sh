@@ -109,6 +109,9 @@ headers_compiler() {
 # configuration a newer compiler.
 headers_usable() {
 	local headers=$1 compiler programs
+	# With BTF a module is not built without pahole.
+	! grep -qx 'CONFIG_DEBUG_INFO_BTF_MODULES=y' "$headers/.config" ||
+		need_program pahole dwarves 'to build modules' || return
 	compiler=$(headers_compiler "$headers")
 	[ -z "$compiler" ] || have "$compiler" || package_known "$compiler" || return
 	programs=$(find -L "$headers/scripts" "$headers/tools" -type f -perm -u+x \
@@ -127,6 +130,9 @@ add_build_dir() {
 		build_dir_from_source "$dir" "$release" "$suite" "$headers"
 		return
 	fi
+	# With BTF a module is not built without pahole.
+	! grep -qx 'CONFIG_DEBUG_INFO_BTF_MODULES=y' "$headers/.config" ||
+		need_program pahole dwarves 'to build modules' || return
 	compiler=$(headers_compiler "$headers")
 	[ -z "$compiler" ] ||
 		need_program "$compiler" "$compiler" "built Linux $release" || return

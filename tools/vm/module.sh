@@ -13,9 +13,9 @@ copy_sources() {
 		--exclude=built "$REPO/Kbuild" "$REPO/module" "$REPO/uapi" "$1/"
 }
 
-# make_module DIR PATCH KDIR RELEASE
+# make_module DIR PATCH KDIR RELEASE BREAK
 make_module() {
-	local dir=$1 broken=$2 kdir=$3 release=$4 changes
+	local dir=$1 broken=$2 kdir=$3 release=$4 break=$5 changes
 	# A file that is whole again is not newer than what was made of it broken.
 	[ -z "$broken" ] || rm -rf "$dir"
 	mkdir -p "$dir"
@@ -25,22 +25,22 @@ make_module() {
 	rm -f "$dir/built"
 	[ -z "$broken" ] || patch -s -p1 -d "$dir" <"$broken" || return
 	busy "building the module for Linux $release" \
-		make -C "$kdir" M="$dir" -j"$(nproc)" modules || return
+		make -C "$kdir" M="$dir" -j"$(nproc)" ${break:+DOCSTORE_BREAK=1} modules || return
 	touch "$dir/built"
 }
 
-# build_module KDIR RELEASE RESULT [PATCH]: the module for a kernel, copied to
-# RESULT; with a patch, so that it breaks a rule.
+# build_module KDIR RELEASE RESULT [PATCH [BREAK]]: the module for a kernel, copied to
+# RESULT; with a patch, so that it breaks a rule; with BREAK, so that it can break stores.
 build_module() {
-	local kdir=$1 release=$2 result=$3 broken=${4:-} id
+	local kdir=$1 release=$2 result=$3 broken=${4:-} break=${5:-} id
 	[ -e "$REPO/Kbuild" ] || die "no module sources in $REPO: see --module, --no-module"
 	need_program rsync rsync 'to copy the sources'
 	[ -z "$broken" ] || need_program patch patch 'to break a rule'
-	id=$(printf '%s\n' "$REPO" "$kdir" "$broken" | sha1sum | cut -c 1-12)
+	id=$(printf '%s\n' "$REPO" "$kdir" "$broken" ${break:+break} | sha1sum | cut -c 1-12)
 	with_lock "build-$id" build_and_copy "$CACHE/build/$id" "$broken" "$kdir" \
-		"$release" "$result" || die "the module does not build"
+		"$release" "$result" "$break" || die "the module does not build"
 }
 
 build_and_copy() {
-	make_module "$1" "$2" "$3" "$4" && cp "$1/docstore.ko" "$5"
+	make_module "$1" "$2" "$3" "$4" "$6" && cp "$1/docstore.ko" "$5"
 }
