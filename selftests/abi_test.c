@@ -5,7 +5,9 @@
  *
  * One table describes every ioctl; the tests go over all of it.
  */
-#include "docstore_test.h"
+#include "monitor.h"
+#include "snapshot.h"
+#include "stream.h"
 #include "abi_layout.h"
 
 #include "docstore_harness.h"
@@ -18,6 +20,9 @@ FIXTURE(abi) {
 	struct ds_store store;
 	char other[DOCSTORE_STORE_NAME_SIZE];	/* made, opened and removed */
 	int property;
+	int snapshot;
+	int stream;
+	int lowest;			/* the next descriptor that there will be */
 
 	/* What pointers in the structs lead to. Behind it there is nothing. */
 	void *array;
@@ -35,6 +40,8 @@ FIXTURE_VARIANT(abi) {
 	void (*before)(FIXTURE_DATA(abi) *self);
 	void (*after)(FIXTURE_DATA(abi) *self, int ret);
 	bool on_control;
+	bool on_snapshot;
+	bool on_stream;
 	bool returns_nothing;		/* the struct is only read */
 	__u32 flags;			/* those that may be passed */
 	__u32 ignore_flags;		/* those that are left alone here */
@@ -209,6 +216,159 @@ static void fill_scan(FIXTURE_DATA(abi) *self, void *arg)
 	s->buffer_len = 1024;
 }
 
+static void before_snapshot(FIXTURE_DATA(abi) *self)
+{
+	self->lowest = dup(0);
+	close(self->lowest);
+}
+
+static void fill_snapshot(FIXTURE_DATA(abi) *self, void *arg)
+{
+	struct docstore_snapshot *s = arg;
+
+	(void)self;
+	s->size = sizeof(*s);
+}
+
+/* A descriptor that the caller knows, or none. */
+static void after_snapshot(FIXTURE_DATA(abi) *self, int ret)
+{
+	int lowest;
+
+	if (ret >= 0)
+		close(ret);
+	lowest = dup(0);
+	if (lowest != self->lowest)
+		abort();
+	close(lowest);
+}
+
+static void fill_snapshot_info(FIXTURE_DATA(abi) *self, void *arg)
+{
+	struct docstore_snapshot_info *i = arg;
+
+	(void)self;
+	i->size = sizeof(*i);
+}
+
+static void fill_stream(FIXTURE_DATA(abi) *self, void *arg)
+{
+	struct docstore_stream *s = arg;
+
+	(void)self;
+	s->size = sizeof(*s);
+	s->flags = DOCSTORE_STREAM_FOLLOW;
+	s->prefix = ds_ptr("abi");
+	s->prefix_len = 3;
+}
+
+static void fill_stream_info(FIXTURE_DATA(abi) *self, void *arg)
+{
+	struct docstore_stream_info *i = arg;
+
+	(void)self;
+	i->size = sizeof(*i);
+}
+
+static void fill_stream_pause(FIXTURE_DATA(abi) *self, void *arg)
+{
+	struct docstore_stream_pause *p = arg;
+
+	(void)self;
+	p->size = sizeof(*p);
+}
+
+static void fill_stream_resume(FIXTURE_DATA(abi) *self, void *arg)
+{
+	struct docstore_stream_resume *r = arg;
+
+	(void)self;
+	r->size = sizeof(*r);
+}
+
+static void fill_snapshot_list(FIXTURE_DATA(abi) *self, void *arg)
+{
+	struct docstore_snapshot_list *l = arg;
+
+	l->size = sizeof(*l);
+	l->snapshots = ds_ptr(self->array);
+	l->snapshot_size = sizeof(struct docstore_snapshot_info);
+	l->count = 2;
+}
+
+static void fill_coordinator(FIXTURE_DATA(abi) *self, void *arg)
+{
+	struct docstore_coordinator *c = arg;
+
+	c->size = sizeof(*c);
+	c->waiting = ds_ptr(self->array);
+	c->waiting_size = sizeof(struct docstore_waiting);
+	c->count = 2;
+}
+
+static void fill_module_stats(FIXTURE_DATA(abi) *self, void *arg)
+{
+	struct docstore_module_stats *s = arg;
+
+	s->size = sizeof(*s);
+	s->counters = ds_ptr(self->buffer);
+	s->counters_size = sizeof(struct docstore_module_counters);
+	s->workers = ds_ptr(self->array);
+	s->worker_size = sizeof(struct docstore_worker_stats);
+	s->worker_count = 1;
+	s->contention_size = sizeof(struct docstore_contention);
+}
+
+static void fill_session_list(FIXTURE_DATA(abi) *self, void *arg)
+{
+	struct docstore_session_list *l = arg;
+
+	l->size = sizeof(*l);
+	l->sessions = ds_ptr(self->array);
+	l->session_size = sizeof(struct docstore_session_info);
+	l->count = 2;
+}
+
+static void fill_config(FIXTURE_DATA(abi) *self, void *arg)
+{
+	struct docstore_config *c = arg;
+
+	(void)self;
+	c->size = sizeof(*c);
+}
+
+static void fill_stats(FIXTURE_DATA(abi) *self, void *arg)
+{
+	struct docstore_stats *s = arg;
+
+	s->size = sizeof(*s);
+	s->counters = ds_ptr(self->buffer);
+	s->counters_size = sizeof(struct docstore_counters);
+	s->latency = ds_ptr(self->array);
+	s->latency_size = sizeof(struct docstore_latency);
+	s->latency_count = 1;
+}
+
+static void fill_hint(FIXTURE_DATA(abi) *self, void *arg)
+{
+	struct docstore_hint *h = arg;
+
+	h->size = sizeof(*h);
+	h->hashes = ds_ptr(self->array);
+	h->count = 2;
+	h->weight = 1;
+}
+
+static void fill_check(FIXTURE_DATA(abi) *self, void *arg)
+{
+	struct docstore_check *c = arg;
+
+	c->size = sizeof(*c);
+	c->findings = ds_ptr(self->array);
+	c->finding_size = sizeof(struct docstore_finding);
+	c->count = 2;
+}
+
 #define AT(type, field)	offsetof(struct docstore_##type, field)
 
 FIXTURE_VARIANT_ADD(abi, info) {
@@ -321,6 +481,7 @@ FIXTURE_VARIANT_ADD(abi, read_many) {
 	.command = DOCSTORE_READ_MANY,
 	.size = sizeof(struct docstore_read_many),
 	.fill = fill_read_many,
+	.flags = DOCSTORE_READ_TOGETHER,
 	.pointers = { AT(read_many, items), AT(read_many, buffer) },
 	.element_size = AT(read_many, item_size),
 	.element = sizeof(struct docstore_read_item),
@@ -339,6 +500,222 @@ FIXTURE_VARIANT_ADD(abi, scan) {
 	.pointers = { AT(scan, prefix), AT(scan, buffer) },
 };
 
+FIXTURE_VARIANT_ADD(abi, snapshot) {
+	.command = DOCSTORE_SNAPSHOT,
+	.size = sizeof(struct docstore_snapshot),
+	.before = before_snapshot,
+	.fill = fill_snapshot,
+	.after = after_snapshot,
+	.reserved = { AT(snapshot, __reserved) },
+};
+
+FIXTURE_VARIANT_ADD(abi, snapshot_list) {
+	.command = DOCSTORE_SNAPSHOT_LIST,
+	.size = sizeof(struct docstore_snapshot_list),
+	.fill = fill_snapshot_list,
+	.pointers = { AT(snapshot_list, snapshots) },
+	.element_size = AT(snapshot_list, snapshot_size),
+	.element = sizeof(struct docstore_snapshot_info),
+	.array = AT(snapshot_list, snapshots),
+	.count = AT(snapshot_list, count),
+};
+
+/* Nothing waits, so that the array is not looked at: coordinator_test.c does that. */
+FIXTURE_VARIANT_ADD(abi, coordinator) {
+	.command = DOCSTORE_COORDINATOR,
+	.size = sizeof(struct docstore_coordinator),
+	.fill = fill_coordinator,
+	.element_size = AT(coordinator, waiting_size),
+	.element = sizeof(struct docstore_waiting),
+	.array = AT(coordinator, waiting),
+	.count = AT(coordinator, count),
+};
+
+FIXTURE_VARIANT_ADD(abi, module_stats) {
+	.command = DOCSTORE_MODULE_STATS,
+	.size = sizeof(struct docstore_module_stats),
+	.fill = fill_module_stats,
+	.on_control = true,
+	.reserved = { AT(module_stats, __reserved) },
+	.pointers = { AT(module_stats, counters), AT(module_stats, workers) },
+	.element_size = AT(module_stats, worker_size),
+	.element = sizeof(struct docstore_worker_stats),
+	.array = AT(module_stats, workers),
+	.count = AT(module_stats, worker_count),
+};
+
+FIXTURE_VARIANT_ADD(abi, session_list) {
+	.command = DOCSTORE_SESSION_LIST,
+	.size = sizeof(struct docstore_session_list),
+	.fill = fill_session_list,
+	.on_control = true,
+	.pointers = { AT(session_list, sessions) },
+	.element_size = AT(session_list, session_size),
+	.element = sizeof(struct docstore_session_info),
+	.element_min = AT(session_info, bytes_in),
+	.array = AT(session_list, sessions),
+	.count = AT(session_list, count),
+};
+
+FIXTURE_VARIANT_ADD(abi, config) {
+	.command = DOCSTORE_CONFIG,
+	.size = sizeof(struct docstore_config),
+	.fill = fill_config,
+	.on_control = true,
+	.reserved = { AT(config, __reserved) },
+};
+
+FIXTURE_VARIANT_ADD(abi, config_of_store) {
+	.command = DOCSTORE_CONFIG,
+	.size = sizeof(struct docstore_config),
+	.fill = fill_config,
+	.reserved = { AT(config, __reserved) },
+};
+
+FIXTURE_VARIANT_ADD(abi, stats) {
+	.command = DOCSTORE_STATS,
+	.size = sizeof(struct docstore_stats),
+	.fill = fill_stats,
+	.reserved = { AT(stats, __reserved) },
+	.pointers = { AT(stats, counters), AT(stats, latency) },
+	.element_size = AT(stats, latency_size),
+	.element = sizeof(struct docstore_latency),
+	.array = AT(stats, latency),
+	.count = AT(stats, latency_count),
+};
+
+FIXTURE_VARIANT_ADD(abi, hint) {
+	.command = DOCSTORE_HINT,
+	.size = sizeof(struct docstore_hint),
+	.fill = fill_hint,
+	.returns_nothing = true,
+	.flags = DOCSTORE_HINT_SCAN,
+	.pointers = { AT(hint, hashes) },
+};
+
+/* Nothing is found, so that the array is not looked at: check_test.c does that. */
+FIXTURE_VARIANT_ADD(abi, check) {
+	.command = DOCSTORE_CHECK,
+	.size = sizeof(struct docstore_check),
+	.fill = fill_check,
+	.flags = DOCSTORE_CHECK_REPAIR,
+	.element_size = AT(check, finding_size),
+	.element = sizeof(struct docstore_finding),
+	.array = AT(check, findings),
+	.count = AT(check, count),
+};
+
+FIXTURE_VARIANT_ADD(abi, stream) {
+	.command = DOCSTORE_STREAM,
+	.size = sizeof(struct docstore_stream),
+	.before = before_snapshot,
+	.fill = fill_stream,
+	.after = after_snapshot,
+	.returns_nothing = true,
+	.ignore_flags = DOCSTORE_STREAM_SNAPSHOT | DOCSTORE_STREAM_FOLLOW |
+			DOCSTORE_STREAM_VALUES | DOCSTORE_STREAM_BOOKMARKS |
+			DOCSTORE_STREAM_RESYNC | DOCSTORE_STREAM_NONBLOCK,
+	.reserved = { AT(stream, __reserved) },
+	.pointers = { AT(stream, prefix) },
+};
+
+FIXTURE_VARIANT_ADD(abi, stream_info) {
+	.command = DOCSTORE_STREAM_INFO,
+	.size = sizeof(struct docstore_stream_info),
+	.fill = fill_stream_info,
+	.on_stream = true,
+};
+
+FIXTURE_VARIANT_ADD(abi, stream_pause) {
+	.command = DOCSTORE_STREAM_PAUSE,
+	.size = sizeof(struct docstore_stream_pause),
+	.fill = fill_stream_pause,
+	.on_stream = true,
+	.returns_nothing = true,
+	.ignore_flags = DOCSTORE_PAUSE_THEN_ERROR,
+	.reserved = { AT(stream_pause, __reserved) },
+};
+
+FIXTURE_VARIANT_ADD(abi, stream_resume) {
+	.command = DOCSTORE_STREAM_RESUME,
+	.size = sizeof(struct docstore_stream_resume),
+	.fill = fill_stream_resume,
+	.on_stream = true,
+	.returns_nothing = true,
+};
+
+FIXTURE_VARIANT_ADD(abi, snapshot_info) {
+	.command = DOCSTORE_SNAPSHOT_INFO,
+	.size = sizeof(struct docstore_snapshot_info),
+	.fill = fill_snapshot_info,
+	.on_snapshot = true,
+};
+
+FIXTURE_VARIANT_ADD(abi, store_info_on_snapshot) {
+	.command = DOCSTORE_STORE_INFO,
+	.size = sizeof(struct docstore_store_info),
+	.min = 216,
+	.fill = fill_store_info,
+	.on_snapshot = true,
+};
+
+FIXTURE_VARIANT_ADD(abi, intern_on_snapshot) {
+	.command = DOCSTORE_INTERN,
+	.size = sizeof(struct docstore_intern),
+	.fill = fill_intern,
+	.on_snapshot = true,
+	/* It may not write. */
+	.ignore_flags = DOCSTORE_INTERN_CREATE,
+	.reserved = { AT(intern, __reserved) },
+	.pointers = { AT(intern, names) },
+	.element_size = AT(intern, name_size),
+	.element = sizeof(struct docstore_name),
+	.element_in = true,
+	.array = AT(intern, names),
+	.count = AT(intern, count),
+};
+
+FIXTURE_VARIANT_ADD(abi, names_on_snapshot) {
+	.command = DOCSTORE_NAMES,
+	.size = sizeof(struct docstore_names),
+	.fill = fill_names,
+	.on_snapshot = true,
+	.pointers = { AT(names, buffer) },
+};
+
+FIXTURE_VARIANT_ADD(abi, read_on_snapshot) {
+	.command = DOCSTORE_READ,
+	.size = sizeof(struct docstore_read),
+	.fill = fill_read,
+	.on_snapshot = true,
+	.reserved = { AT(read, __reserved) },
+	.pointers = { AT(read, id), AT(read, buffer) },
+};
+
+FIXTURE_VARIANT_ADD(abi, read_many_on_snapshot) {
+	.command = DOCSTORE_READ_MANY,
+	.size = sizeof(struct docstore_read_many),
+	.fill = fill_read_many,
+	.on_snapshot = true,
+	.flags = DOCSTORE_READ_TOGETHER,
+	.pointers = { AT(read_many, items), AT(read_many, buffer) },
+	.element_size = AT(read_many, item_size),
+	.element = sizeof(struct docstore_read_item),
+	.element_in = true,
+	.array = AT(read_many, items),
+	.count = AT(read_many, count),
+};
+
+FIXTURE_VARIANT_ADD(abi, scan_on_snapshot) {
+	.command = DOCSTORE_SCAN,
+	.size = sizeof(struct docstore_scan),
+	.fill = fill_scan,
+	.on_snapshot = true,
+	.flags = DOCSTORE_SCAN_IDS,
+	.ignore_flags = DOCSTORE_SCAN_END,
+	.pointers = { AT(scan, prefix), AT(scan, buffer) },
+};
+
 FIXTURE_SETUP(abi)
 {
 	ASSERT_EQ(0, ds_store_begin(&self->store, "abi", 1, 0));
@@ -348,26 +725,41 @@ FIXTURE_SETUP(abi)
 	ASSERT_EQ(1, self->property);
 	ASSERT_EQ(0, ds_do(self->store.fd,
 			   ds_set_bytes("doc", self->property, "value", 5)));
+	self->snapshot = ds_snapshot(self->store.fd, 0, NULL);
+	ASSERT_LE(0, self->snapshot);
+	self->stream = st_open(self->store.fd, ST_FOLLOW);
+	ASSERT_LE(0, self->stream);
 	self->array = ds_edge(ROOM);
 	self->buffer = ds_edge(ROOM);
 }
 
 FIXTURE_TEARDOWN(abi)
 {
+	/* What nonsense may have set, others are not to live with. */
+	if (variant->command == DOCSTORE_CONFIG)
+		EXPECT_EQ(0, ds_config_reset(self->store.control, DS_ALL_SETTINGS));
+	close(self->stream);
+	close(self->snapshot);
 	ds_remove(self->store.control, self->other);
 	EXPECT_EQ(0, ds_store_end(&self->store));
+}
+
+static int fd_of(const FIXTURE_DATA(abi) *self, const FIXTURE_VARIANT(abi) *variant)
+{
+	return variant->on_control ? self->store.control :
+	       variant->on_snapshot ? self->snapshot :
+	       variant->on_stream ? self->stream : self->store.fd;
 }
 
 /* The variant's call with the struct at @arg, whatever is in it. */
 static int call_at(FIXTURE_DATA(abi) *self, const FIXTURE_VARIANT(abi) *variant,
 		   void *arg)
 {
-	int fd = variant->on_control ? self->store.control : self->store.fd;
 	int ret;
 
 	if (variant->before)
 		variant->before(self);
-	ret = ds_ioctl(fd, variant->command, arg);
+	ret = ds_ioctl(fd_of(self, variant), variant->command, arg);
 	if (variant->after)
 		variant->after(self, ret);
 	return ret > 0 ? 0 : ret;
@@ -794,7 +1186,8 @@ TEST_F(abi, array_read_only)
 	__u8 *arg = ds_map(LONGEST, MAP_PRIVATE), *array;
 	__u64 at;
 
-	if (!variant->element)
+	/* Where nothing is written there, nothing is wrong. */
+	if (!variant->element || !variant->pointers[0])
 		return;
 	good(self, variant, arg, LONGEST);
 	memcpy(&at, arg + variant->array, sizeof(at));
@@ -824,7 +1217,7 @@ static bool may_be_nonsense(const FIXTURE_VARIANT(abi) *variant, size_t at)
 
 TEST_F_TIMEOUT(abi, nonsense, DS_TIMEOUT)
 {
-	int fd = variant->on_control ? self->store.control : self->store.fd;
+	int fd = fd_of(self, variant);
 	struct ds_random random = { .state = ds_seed() };
 	__u8 *arg = ds_map(LONGEST, MAP_PRIVATE), *array = self->array;
 	unsigned int i, changes, rounds = ds_scale(2000);
@@ -848,7 +1241,8 @@ TEST_F_TIMEOUT(abi, nonsense, DS_TIMEOUT)
 				array[at] = ds_random(&random);
 		}
 		ret = ds_ioctl(fd, variant->command, arg);
-		if (variant->command == DOCSTORE_STORE_OPEN && ret >= 0)
+		if ((variant->command == DOCSTORE_STORE_OPEN ||
+		     variant->command == DOCSTORE_SNAPSHOT) && ret >= 0)
 			close(ret);
 		if (variant->command == DOCSTORE_STORE_CREATE && !ret) {
 			struct docstore_store_create *c = (void *)arg;

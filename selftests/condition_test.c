@@ -23,6 +23,7 @@ FIXTURE_VARIANT_ADD(condition, add) { DOCSTORE_OP_ADD };
 FIXTURE_VARIANT_ADD(condition, delete) { DOCSTORE_OP_DELETE };
 FIXTURE_VARIANT_ADD(condition, touch) { DOCSTORE_OP_TOUCH };
 FIXTURE_VARIANT_ADD(condition, set_type) { DOCSTORE_OP_SET_TYPE };
+FIXTURE_VARIANT_ADD(condition, check) { DOCSTORE_OP_CHECK };
 
 FIXTURE_SETUP(condition)
 {
@@ -53,6 +54,8 @@ static struct docstore_op op_variant(FIXTURE_DATA(condition) *self, __u8 code,
 		return ds_delete(id);
 	case DOCSTORE_OP_TOUCH:
 		return ds_touch(id, 0);
+	case DOCSTORE_OP_CHECK:
+		return ds_op(DOCSTORE_OP_CHECK, id);
 	default:
 		return ds_set_type(id, self->s.b);
 	}
@@ -91,7 +94,9 @@ TEST_F(condition, met_by_absence)
 		0, DOCSTORE_IF_ABSENT, DOCSTORE_IF_VERSION,
 		DOCSTORE_IF_ABSENT | DOCSTORE_IF_VERSION,
 	};
-	int expected = makes_documents(variant->code) ? 0 : -ENOENT;
+	int made = makes_documents(variant->code) ? 0 : -ENOENT;
+	/* A check is content with what is not there. */
+	int expected = variant->code == DOCSTORE_OP_CHECK ? 0 : made;
 	struct docstore_op op;
 	unsigned int i;
 
@@ -100,7 +105,7 @@ TEST_F(condition, met_by_absence)
 		op.flags = flags[i];
 		EXPECT_EQ(expected, ds_one(self->s.fd, &op))
 			TH_LOG("flags %u", flags[i]);
-		EXPECT_EQ(expected, ds_do(self->s.fd, ds_delete("new")));
+		EXPECT_EQ(made, ds_do(self->s.fd, ds_delete("new")));
 	}
 }
 
@@ -258,6 +263,7 @@ TEST_F(condition, unused_fields)
 	switch (variant->code) {
 	case DOCSTORE_OP_DELETE:
 	case DOCSTORE_OP_TOUCH:
+	case DOCSTORE_OP_CHECK:
 		op.property = self->s.a;
 		EXPECT_EQ(DS_CALL(EINVAL), ds_one(self->s.fd, &op));
 		op.property = 0;
@@ -279,8 +285,8 @@ TEST_F(condition, unknown_property)
 	struct docstore_op op;
 	unsigned int i;
 
-	if (variant->code == DOCSTORE_OP_DELETE ||
-	    variant->code == DOCSTORE_OP_TOUCH)
+	if (variant->code == DOCSTORE_OP_DELETE || variant->code == DOCSTORE_OP_TOUCH ||
+	    variant->code == DOCSTORE_OP_CHECK)
 		return;
 	for (i = 0; i < ARRAY_SIZE(properties); i++) {
 		op = op_variant(self, variant->code, "doc");
@@ -303,13 +309,13 @@ TEST_F(condition, read_only)
 	struct docstore_op op = op_variant(self, variant->code, "doc");
 
 	ASSERT_LE(0, fd);
-	EXPECT_EQ(variant->code == DOCSTORE_OP_GET ? 0 : DS_CALL(EBADF),
-		  ds_one(fd, &op));
+	EXPECT_EQ(variant->code == DOCSTORE_OP_GET || variant->code == DOCSTORE_OP_CHECK ?
+		  0 : DS_CALL(EBADF), ds_one(fd, &op));
 	EXPECT_EQ(2, ds_version_of(self->s.fd, "doc"));
 	close(fd);
 }
 
-/* One that may only write does not learn what is there by a get. */
+/* One that may only write does not learn what is there by a get, or a check. */
 TEST_F(condition, write_only)
 {
 	int fd = ds_open(self->s.store.control, self->s.store.name, DS_WRITE);
@@ -317,8 +323,8 @@ TEST_F(condition, write_only)
 
 	ASSERT_LE(0, fd);
 	memset(self->buffer, DS_POISON, sizeof(self->buffer));
-	EXPECT_EQ(variant->code == DOCSTORE_OP_GET ? DS_CALL(EBADF) : 0,
-		  ds_one(fd, &op));
+	EXPECT_EQ(variant->code == DOCSTORE_OP_GET || variant->code == DOCSTORE_OP_CHECK ?
+		  DS_CALL(EBADF) : 0, ds_one(fd, &op));
 	EXPECT_EQ((char)DS_POISON, self->buffer[0]);
 	close(fd);
 }
@@ -367,6 +373,55 @@ TEST_F(swap, conditions_look_at_before)
 	EXPECT_EQ(1, ds_version_of(self->s.fd, "new"));
 	ASSERT_EQ(0, ds_fetch(self->s.fd, "old", self->s.doc));
 	EXPECT_EQ(1, self->s.doc->nprops);
+}
+
+/* Nothing but conditions: no new version, and no failure where all of them are met. */
+TEST_F(swap, check)
+{
+	struct docstore_op ops[4];
+	struct docstore_store_info before, after;
+	__u32 failed, i;
+
+	ASSERT_EQ(0, ds_do(self->s.fd, ds_set_s64("doc", self->s.a, 1)));
+	ASSERT_EQ(0, ds_store_info(self->s.fd, &before));
+	ops[0] = ds_op(DOCSTORE_OP_CHECK, "doc");
+	ops[1] = ds_if(ds_op(DOCSTORE_OP_CHECK, "doc"), DOCSTORE_IF_VERSION, 1);
+	ops[2] = ds_if(ds_op(DOCSTORE_OP_CHECK, "none"), DOCSTORE_IF_ABSENT, 0);
+	ops[3] = ds_if(ds_op(DOCSTORE_OP_CHECK, "none"), DOCSTORE_IF_VERSION, 0);
+	ASSERT_EQ(0, ds_submit(self->s.fd, 0, ops, 4, &failed));
+	EXPECT_EQ(0, failed);
+	for (i = 0; i < 4; i++)
+		EXPECT_EQ(i < 2 ? 1 : 0, ops[i].version);
+	ASSERT_EQ(0, ds_store_info(self->s.fd, &after));
+	EXPECT_EQ(before.changes, after.changes);
+	EXPECT_EQ(before.documents, after.documents);
+	ASSERT_EQ(0, ds_fetch(self->s.fd, "doc", self->s.doc));
+	EXPECT_EQ(1, self->s.doc->version);
+
+	/* It fails what else is done to its document, in whatever order. */
+	for (i = 0; i < 2; i++) {
+		ops[i] = ds_if(ds_op(DOCSTORE_OP_CHECK, "doc"), DOCSTORE_IF_VERSION, 5);
+		ops[!i] = ds_set_s64("doc", self->s.a, 2);
+		ops[2] = ds_set_s64("other", self->s.a, 2);
+		ASSERT_EQ(0, ds_submit(self->s.fd, 0, ops, 3, &failed));
+		EXPECT_EQ(2, failed);
+		EXPECT_EQ(-ESTALE, ops[i].result);
+		EXPECT_EQ(-ECANCELED, ops[!i].result);
+		EXPECT_EQ(0, ops[2].result);
+	}
+	EXPECT_EQ(1, ds_version_of(self->s.fd, "doc"));
+	EXPECT_EQ(2, ds_version_of(self->s.fd, "other"));
+	/* Checked and changed, and looked at before it is changed. */
+	ops[0] = ds_set_s64("doc", self->s.a, 3);
+	ops[1] = ds_if(ds_op(DOCSTORE_OP_CHECK, "doc"),
+		       DOCSTORE_IF_VERSION | DOCSTORE_IF_EXISTS, 1);
+	ops[2] = ds_delete("other");
+	ops[3] = ds_if(ds_op(DOCSTORE_OP_CHECK, "other"), DOCSTORE_IF_EXISTS, 0);
+	ASSERT_EQ(0, ds_submit(self->s.fd, 0, ops, 4, &failed));
+	EXPECT_EQ(0, failed);
+	EXPECT_EQ(2, ops[1].version);
+	EXPECT_EQ(3, ds_fetch_s64(self->s.fd, "doc", self->s.a));
+	EXPECT_EQ(0, ds_version_of(self->s.fd, "other"));
 }
 
 TEST_F(swap, compare_and_swap)

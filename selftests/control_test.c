@@ -3,7 +3,8 @@
  * The control node: what there is, making, opening, listing and removing
  * stores, and who may do that.
  */
-#include "docstore_test.h"
+#include "snapshot.h"
+#include "stream.h"
 
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -739,16 +740,21 @@ TEST_F(control, not_an_operation)
 {
 	static const unsigned long of_control[] = {
 		DOCSTORE_STORE_CREATE, DOCSTORE_STORE_OPEN, DOCSTORE_STORE_REMOVE,
-		DOCSTORE_STORE_LIST,
+		DOCSTORE_STORE_LIST, DOCSTORE_MODULE_STATS, DOCSTORE_SESSION_LIST,
 	};
 	static const unsigned long of_store[] = {
 		DOCSTORE_STORE_INFO, DOCSTORE_INTERN, DOCSTORE_NAMES,
 		DOCSTORE_SUBMIT, DOCSTORE_READ, DOCSTORE_READ_MANY, DOCSTORE_SCAN,
+		DOCSTORE_SNAPSHOT, DOCSTORE_SNAPSHOT_LIST, DOCSTORE_COORDINATOR,
+		DOCSTORE_STATS, DOCSTORE_CHECK, DOCSTORE_HINT, DOCSTORE_STREAM,
 	};
 	/* Struct sizes and directions are no part of the numbers. */
 	static const unsigned long of_none[] = {
-		_IO(DOCSTORE_IOC_TYPE, 0x05), _IO(DOCSTORE_IOC_TYPE, 0x0f),
-		_IO(DOCSTORE_IOC_TYPE, 0x17), _IO(DOCSTORE_IOC_TYPE, 0x7f),
+		_IO(DOCSTORE_IOC_TYPE, 0x08), _IO(DOCSTORE_IOC_TYPE, 0x0f),
+		_IO(DOCSTORE_IOC_TYPE, 0x1f), _IO(DOCSTORE_IOC_TYPE, 0x7f),
+		/* Of a snapshot, and of streams. */
+		DOCSTORE_SNAPSHOT_INFO, DOCSTORE_STREAM_INFO, DOCSTORE_STREAM_PAUSE,
+		DOCSTORE_STREAM_RESUME,
 		_IO(DOCSTORE_IOC_TYPE, 0xff), _IO(0xDB, 0x00), _IO(0x00, 0x00),
 		_IOR(DOCSTORE_IOC_TYPE, 0x00, struct docstore_info),
 		_IOWR(DOCSTORE_IOC_TYPE, 0x10, struct docstore_store_info),
@@ -777,6 +783,48 @@ TEST_F(control, not_an_operation)
 		EXPECT_EQ(-ENOTTY, ds_ioctl(self->control, of_none[i], buffer))
 			TH_LOG("%#lx", of_none[i]);
 	}
+	close(fd);
+}
+
+/* What there is for others, a stream has not, and they have not what it has. */
+TEST_F(control, not_an_operation_of_a_stream)
+{
+	static const unsigned long of_others[] = {
+		DOCSTORE_INFO, DOCSTORE_CONFIG, DOCSTORE_STORE_CREATE, DOCSTORE_STORE_OPEN,
+		DOCSTORE_STORE_REMOVE, DOCSTORE_STORE_LIST, DOCSTORE_MODULE_STATS,
+		DOCSTORE_SESSION_LIST, DOCSTORE_STORE_INFO, DOCSTORE_INTERN, DOCSTORE_NAMES,
+		DOCSTORE_SUBMIT, DOCSTORE_READ, DOCSTORE_READ_MANY, DOCSTORE_SCAN,
+		DOCSTORE_SNAPSHOT, DOCSTORE_SNAPSHOT_LIST, DOCSTORE_COORDINATOR,
+		DOCSTORE_STATS, DOCSTORE_CHECK, DOCSTORE_HINT, DOCSTORE_STREAM,
+		DOCSTORE_SNAPSHOT_INFO, _IO(DOCSTORE_IOC_TYPE, 0x33),
+	};
+	static const unsigned long of_stream[] = {
+		DOCSTORE_STREAM_INFO, DOCSTORE_STREAM_PAUSE, DOCSTORE_STREAM_RESUME,
+	};
+	__u8 buffer[1024] = { 0 };
+	int fd, stream, snapshot;
+	unsigned int i;
+
+	ASSERT_EQ(0, ds_create(self->control, self->name, 0600, 1, 0));
+	fd = ds_open(self->control, self->name, DS_RW);
+	ASSERT_LE(0, fd);
+	stream = st_open(fd, ST_SNAPSHOT);
+	snapshot = ds_snapshot(fd, 0, NULL);
+	ASSERT_LE(0, stream);
+	ASSERT_LE(0, snapshot);
+	for (i = 0; i < ARRAY_SIZE(of_others); i++) {
+		EXPECT_EQ(-ENOTTY, ds_ioctl(stream, of_others[i], buffer))
+			TH_LOG("%#lx", of_others[i]);
+		EXPECT_EQ(-ENOTTY, ds_ioctl(stream, of_others[i], NULL));
+	}
+	for (i = 0; i < ARRAY_SIZE(of_stream); i++) {
+		EXPECT_EQ(-EINVAL, ds_ioctl(stream, of_stream[i], buffer));
+		EXPECT_EQ(-ENOTTY, ds_ioctl(snapshot, of_stream[i], buffer))
+			TH_LOG("%#lx", of_stream[i]);
+	}
+	EXPECT_EQ(-ENOTTY, ds_ioctl(snapshot, DOCSTORE_STREAM, buffer));
+	close(snapshot);
+	close(stream);
 	close(fd);
 }
 

@@ -32,11 +32,15 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 
+#include <linux/capability.h>
 #include <linux/docstore.h>
+#include <linux/docstore_monitor.h>
 #include <linux/docstore_map.h>
+#include <linux/docstore_monitor.h>
 
 #define DS_DEVICE	"/dev/docstore"
 #define DS_PREFIX	"kst."		/* of the stores that tests make */
@@ -198,6 +202,19 @@ static inline void ds_become(uid_t uid, gid_t gid, gid_t supplementary)
 	DS_CHILD(!setgroups(supplementary ? 1 : 0, &supplementary));
 	DS_CHILD(!setresgid(gid, gid, gid));
 	DS_CHILD(!setresuid(uid, uid, uid));
+}
+
+/* In a child: stay root, but without one capability. */
+static inline void ds_drop_capability(int capability)
+{
+	struct __user_cap_header_struct header = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
+	DS_CHILD(!syscall(SYS_capget, &header, data));
+	data[capability / 32].effective &= ~(1U << capability % 32);
+	DS_CHILD(!syscall(SYS_capset, &header, data));
 }
 
 /* Runs code in a child, and expects that the child is content. */
@@ -980,6 +997,20 @@ static inline int ds_base_begin(struct ds_base *s, __u32 partitions)
 static inline int ds_base_end(struct ds_base *s)
 {
 	return ds_store_end(&s->store);
+}
+
+/* Documents that were read, by their hashes, each so often. */
+static inline int ds_hint(int fd, __u32 flags, const __u64 *hashes, __u32 count, __u32 weight)
+{
+	struct docstore_hint h = {
+		.size = sizeof(h),
+		.flags = flags,
+		.hashes = ds_ptr(hashes),
+		.count = count,
+		.weight = weight,
+	};
+
+	return ds_ioctl(fd, DOCSTORE_HINT, &h);
 }
 
 /* Documents <prefix>0 to <prefix><n - 1>, of which a is the number. */

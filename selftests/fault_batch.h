@@ -6,7 +6,7 @@
 #define DOCSTORE_FAULT_BATCH_H
 
 #include "fault_calls.h"
-#include "uring.h"
+#include "fault_snapshot.h"
 
 static int submit(struct fault *f)
 {
@@ -17,8 +17,6 @@ static int submit(struct fault *f)
  * By io_uring, whose own memory is refused as well: what does not come as far as to
  * us has not been done for want of it.
  */
-static struct ds_ring fault_ring = { .fd = -1 };
-
 static int submit_uring(struct fault *f)
 {
 	struct docstore_submit s = {

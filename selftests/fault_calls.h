@@ -11,6 +11,7 @@
 
 #include "fault_inject.h"
 #include "fault_model.h"
+#include "snapshot.h"
 #include "sysfs.h"
 
 #define PARTITIONS	3
@@ -42,6 +43,7 @@ struct fault {
 	/* For the call at hand. */
 	struct ds_store extra;		/* a store for this call alone */
 	struct model fresh;		/* and what it holds */
+	struct model frozen;		/* what a snapshot has */
 	struct model *target;
 	struct docstore_op ops[48];
 	__u32 count, flags;
@@ -52,6 +54,13 @@ struct fault {
 	struct docstore_read_item many[EXISTING];
 	__u8 *out;			/* VALUE bytes */
 	__u32 out_len;
+	__u64 id;			/* of a snapshot */
+	void *page;			/* mapping of one */
+	struct docstore_coordinator before;
+	bool followed;			/* the store has backlogs */
+	__u64 bytes_before;		/* of a store that has none */
+	__u64 backlog_bytes;		/* of all of a store's backlogs */
+	unsigned int lend;		/* what the module lends if nothing is said */
 	bool injected;
 
 	/* What came of all calls. */
@@ -81,13 +90,30 @@ static bool bytes_right(const struct fault *f, __u64 bytes)
 	return bytes == right || (bytes == right + 4096 && f->head->names_used % 4096 > 4000);
 }
 
+/* How many snapshots a store has, when those that were closed are looked through. */
+static int snapshots_become(int fd, int expected)
+{
+	struct docstore_snapshot_info infos[4];
+	__u64 end = ds_now() + 30 * DS_SECOND, cursor;
+	int n;
+
+	do {
+		cursor = 0;
+		n = ds_snapshot_list(fd, infos, ARRAY_SIZE(infos), &cursor);
+		if (n < 0 || n == expected)
+			return n < 0 ? n : 0;
+		usleep(1000);
+	} while (ds_now() < end);
+	return ds_broken("%d snapshots, not %d", n, expected);
+}
+
 static int check(struct fault *f)
 {
 	struct docstore_store_info info;
 	struct docstore_info all;
 	int ret;
 
-	ret = model_check(&f->model);
+	ret = model_check(&f->model) ?: snapshots_become(f->store.fd, 0);
 	if (ret)
 		return ret;
 	ret = ds_store_info(f->store.fd, &info) ?: ds_info(f->store.control, &all);
@@ -100,6 +126,8 @@ static int check(struct fault *f)
 				 model_count(&f->model), model_bytes(&f->model));
 	if (info.names != f->names)
 		return ds_broken("%u names, not %u", info.names, f->names);
+	if (info.bytes_snapshots)
+		return ds_broken("%llu bytes are kept for no snapshot", info.bytes_snapshots);
 	if (!bytes_right(f, info.bytes))
 		return ds_broken("the store takes %llu bytes, not %llu",
 				 info.bytes, f->bytes);
@@ -304,6 +332,14 @@ static int settle_list(struct fault *f, int ret)
 		     strcmp((char *)stores[f->count - 1].name, f->store.name)))
 		return ds_broken("list: %u of %u stores", f->count, f->stores);
 	return 0;
+}
+
+/* Nothing can be seen to come of hints that are not of any document. */
+static int run_hint(struct fault *f)
+{
+	static const __u64 hashes[100];
+
+	return ds_hint(f->store.fd, 0, hashes, ARRAY_SIZE(hashes), 1);
 }
 
 static int run_store_info(struct fault *f)
@@ -550,29 +586,30 @@ static int settle_read_large(struct fault *f, int ret)
 	return settle_read(f, ret) ?: extra_end(f);
 }
 
-static int read_many(struct fault *f, __u32 room)
+static int read_many(struct fault *f, __u32 flags, __u32 room)
 {
 	struct docstore_read_many m;
 	int i, ret;
 
 	for (i = 0; i < EXISTING; i++) {
-		f->many[i].id = ds_ptr(f->model.docs[i].id);
-		f->many[i].id_len = strlen(f->model.docs[i].id);
+		f->many[i].id = ds_ptr(f->target->docs[i].id);
+		f->many[i].id_len = strlen(f->target->docs[i].id);
 	}
-	ret = ds_read_many(f->store.fd, f->many, EXISTING, f->out, room, &m);
+	ret = ds_read_many_flags(f->target->fd, flags, f->many, EXISTING, f->out, room, &m);
 	f->done = m.done;
+	f->fit = m.needed;
 	return ret;
 }
 
 static int run_read_many(struct fault *f)
 {
-	return read_many(f, 65536);
+	return read_many(f, 0, 65536);
 }
 
 /* Not all of them fit. */
 static int run_read_some(struct fault *f)
 {
-	return read_many(f, 700);
+	return read_many(f, 0, 700);
 }
 
 static int settle_read_many(struct fault *f, int ret)
@@ -580,7 +617,7 @@ static int settle_read_many(struct fault *f, int ret)
 	__u32 i;
 
 	for (i = 0; !ret && i < f->done; i++) {
-		const struct docstore_version *raw = f->model.docs[i].raw;
+		const struct docstore_version *raw = f->target->docs[i].raw;
 
 		if (f->many[i].result || f->many[i].length != raw->size ||
 		    memcmp(f->out + f->many[i].offset, raw, raw->size))
@@ -594,8 +631,8 @@ static int scan(struct fault *f, __u32 flags)
 	struct ds_scan s;
 	int ret;
 
-	ds_scan_begin(&s, flags, f->model.prefix, 0);
-	ret = ds_scan_next(f->store.fd, &s, f->out, 65536);
+	ds_scan_begin(&s, flags, f->target->prefix, 0);
+	ret = ds_scan_next(f->target->fd, &s, f->out, 65536);
 	f->done = s.end;
 	f->out_len = s.scan.used;
 	f->count = ret < 0 ? 0 : ret;
@@ -619,14 +656,14 @@ static int settle_scan_any(struct fault *f, int ret, bool ids)
 
 	if (ret)
 		return 0;
-	if (!f->done || f->count != EXISTING)
+	if (!f->done || f->count != model_count(f->target))
 		return ds_broken("scan: %u documents", f->count);
 	for (i = 0; i < f->count; i++) {
 		struct model_doc *d;
 
 		if (!v || ds_doc_check(v, f->out + f->out_len - (__u8 *)v))
 			return -ENOTRECOVERABLE;
-		d = model_find(&f->model, ds_doc_id(v), v->id_len);
+		d = model_find(f->target, ds_doc_id(v), v->id_len);
 		if (!d || v->version != d->version ||
 		    (ids ? v->nprops : !model_unchanged(d, v)))
 			return ds_broken("scan: another document");
@@ -643,6 +680,30 @@ static int settle_scan(struct fault *f, int ret)
 static int settle_scan_ids(struct fault *f, int ret)
 {
 	return settle_scan_any(f, ret, true);
+}
+
+static int run_check(struct fault *f)
+{
+	struct docstore_check c = {
+		.size = sizeof(c),
+		.flags = DOCSTORE_CHECK_REPAIR,
+		.findings = ds_ptr(f->out),
+		.finding_size = sizeof(struct docstore_finding),
+		.count = 8,
+	};
+	int ret = ds_ioctl(f->store.fd, DOCSTORE_CHECK, &c);
+
+	f->count = c.found;
+	f->done = c.documents;
+	return ret;
+}
+
+/* A fault in a check breaks nothing, and nothing was broken. */
+static int settle_check(struct fault *f, int ret)
+{
+	if (ret || (!f->count && f->done == EXISTING))
+		return 0;
+	return ds_broken("check: %u findings in %u documents", f->count, f->done);
 }
 
 #endif /* DOCSTORE_FAULT_CALLS_H */

@@ -8,6 +8,7 @@
  */
 #include "fault_inject.h"
 #include "fault_model.h"
+#include "snapshot.h"
 
 #include "docstore_harness.h"
 
@@ -94,10 +95,10 @@ FIXTURE_TEARDOWN(load)
 struct process {
 	struct fault_inject inject;
 	struct model model;
+	struct model frozen;		/* what a snapshot has, if there is one */
 	struct ds_random random;
 	struct counts *counts;
 	const int *p;
-	bool atomic;			/* there is one partition */
 	unsigned int small;
 	int me;
 	char prefix[8];
@@ -134,7 +135,7 @@ static struct docstore_op any_op(struct process *p, const char *id)
 	struct docstore_op op;
 	__u32 len;
 
-	switch (below(p, 14)) {
+	switch (below(p, 15)) {
 	case 0:
 	case 1:
 		return ds_add(id, p->p[0], below(p, 1000));
@@ -155,6 +156,8 @@ static struct docstore_op any_op(struct process *p, const char *id)
 	case 8:
 	case 9:
 		return ds_set_s64(id, p->p[0], below(p, 1000));
+	case 10:
+		return ds_check(id, below(p, 2) ? DOCSTORE_IF_EXISTS : 0, 0);
 	default:
 		len = below(p, p->small + 1) ? below(p, 60) : below(p, LARGE);
 		return ds_set_bytes(id, property,
@@ -174,7 +177,7 @@ static void change(struct process *p)
 
 	for (i = 0; i < count; i++)
 		ops[i] = any_op(p, p->model.docs[below(p, MODEL_DOCS)].id);
-	flags = p->atomic && below(p, 2) ? DOCSTORE_SUBMIT_ATOMIC : 0;
+	flags = below(p, 2) ? DOCSTORE_SUBMIT_ATOMIC : 0;
 	begin(p);
 	ret = ds_submit(p->model.fd, flags, ops, count, NULL);
 	end(p, ret, 0);
@@ -191,14 +194,14 @@ static void change(struct process *p)
 	DS_CHILD_EQ(0, model_settle(&p->model, flags, ops, count, ret, false));
 }
 
-static void read_one(struct process *p)
+static void read_one(struct process *p, const struct model *m)
 {
-	const struct model_doc *d = &p->model.docs[below(p, MODEL_DOCS)];
+	const struct model_doc *d = &m->docs[below(p, MODEL_DOCS)];
 	struct docstore_read r;
 	int ret;
 
 	begin(p);
-	ret = ds_read(p->model.fd, d->id, 0, p->out, ROOM, &r);
+	ret = ds_read(m->fd, d->id, 0, p->out, ROOM, &r);
 	end(p, ret, d->exists ? 0 : -ENOENT);
 	if (!ret)
 		DS_CHILD(r.length == d->raw->size &&
@@ -206,22 +209,22 @@ static void read_one(struct process *p)
 				 r.length < ROOM ? r.length : ROOM));
 }
 
-static void read_many(struct process *p)
+static void read_many(struct process *p, const struct model *m)
 {
+	__u32 flags = below(p, 2) ? DOCSTORE_READ_TOGETHER : 0, i;
 	struct docstore_read_item items[MODEL_DOCS];
-	struct docstore_read_many m;
-	__u32 i;
+	struct docstore_read_many out;
 	int ret;
 
 	for (i = 0; i < MODEL_DOCS; i++) {
-		items[i].id = ds_ptr(p->model.docs[i].id);
-		items[i].id_len = strlen(p->model.docs[i].id);
+		items[i].id = ds_ptr(m->docs[i].id);
+		items[i].id_len = strlen(m->docs[i].id);
 	}
 	begin(p);
-	ret = ds_read_many(p->model.fd, items, MODEL_DOCS, p->out, ROOM, &m);
+	ret = ds_read_many_flags(m->fd, flags, items, MODEL_DOCS, p->out, ROOM, &out);
 	end(p, ret, 0);
-	for (i = 0; !ret && i < m.done; i++) {
-		const struct model_doc *d = &p->model.docs[i];
+	for (i = 0; !ret && i < out.done; i++) {
+		const struct model_doc *d = &m->docs[i];
 
 		DS_CHILD_EQ(d->exists ? 0 : -ENOENT, items[i].result);
 		if (d->exists)
@@ -232,7 +235,7 @@ static void read_many(struct process *p)
 }
 
 /* As far as it gets. */
-static void scan(struct process *p)
+static void scan(struct process *p, struct model *m)
 {
 	unsigned int n = 0;
 	struct ds_scan s;
@@ -243,7 +246,7 @@ static void scan(struct process *p)
 		const struct docstore_version *v = (void *)p->out;
 
 		begin(p);
-		ret = ds_scan_next(p->model.fd, &s, p->out, ROOM);
+		ret = ds_scan_next(m->fd, &s, p->out, ROOM);
 		end(p, ret < 0 ? ret : 0, 0);
 		if (ret < 0 || s.scan.needed > ROOM)
 			return;
@@ -252,12 +255,47 @@ static void scan(struct process *p)
 
 			DS_CHILD(v && !ds_doc_check(v, p->out + s.scan.used -
 						       (__u8 *)v));
-			d = model_find(&p->model, ds_doc_id(v), v->id_len);
+			d = model_find(m, ds_doc_id(v), v->id_len);
 			DS_CHILD(d && model_unchanged(d, v));
 			v = ds_doc_next(v, p->out + s.scan.used);
 		}
 	} while (!s.end);
-	DS_CHILD_EQ(model_count(&p->model), n);
+	DS_CHILD_EQ(model_count(m), n);
+}
+
+/* The process's documents as they are now; those of others may be what they like. */
+static void take_snapshot(struct process *p)
+{
+	int fd;
+
+	begin(p);
+	fd = ds_snapshot(p->model.fd, 0, NULL);
+	end(p, fd < 0 ? fd : 0, 0);
+	if (fd >= 0)
+		model_freeze(&p->frozen, &p->model, fd);
+}
+
+static void use_snapshot(struct process *p)
+{
+	int ret;
+
+	switch (below(p, 8)) {
+	case 0:
+		DS_CHILD_EQ(0, model_check(&p->frozen));
+		begin(p);
+		ret = close(p->frozen.fd);
+		end(p, ret, 0);
+		model_reset(&p->frozen, -1);
+		break;
+	case 1:
+		scan(p, &p->frozen);
+		break;
+	case 2:
+		read_many(p, &p->frozen);
+		break;
+	default:
+		read_one(p, &p->frozen);
+	}
 }
 
 static void intern(struct process *p)
@@ -321,7 +359,6 @@ static void work(FIXTURE_DATA(load) *self, const FIXTURE_VARIANT(load) *variant,
 		.random.state = self->seed + me,
 		.counts = self->counts,
 		.p = self->p,
-		.atomic = variant->partitions == 1,
 		.small = variant->small,
 		.me = me,
 	};
@@ -335,14 +372,16 @@ static void work(FIXTURE_DATA(load) *self, const FIXTURE_VARIANT(load) *variant,
 	DS_CHILD_EQ(0, fault_lock_memory());
 	DS_CHILD_EQ(0, fault_begin_thread(&p.inject));
 	model_begin(&p.model, self->store.fd, p.prefix);
+	p.frozen = p.model;
+	p.frozen.fd = -1;
 
 	for (i = 1; ds_now() < until; i++) {
-		switch (below(&p, 20)) {
+		switch (below(&p, 22)) {
 		case 0:
-			scan(&p);
+			scan(&p, &p.model);
 			break;
 		case 1:
-			read_many(&p);
+			read_many(&p, &p.model);
 			break;
 		case 2:
 			intern(&p);
@@ -353,7 +392,14 @@ static void work(FIXTURE_DATA(load) *self, const FIXTURE_VARIANT(load) *variant,
 		case 4:
 		case 5:
 		case 6:
-			read_one(&p);
+			read_one(&p, &p.model);
+			break;
+		case 7:
+		case 8:
+			if (p.frozen.fd < 0)
+				take_snapshot(&p);
+			else
+				use_snapshot(&p);
 			break;
 		default:
 			change(&p);
@@ -362,6 +408,8 @@ static void work(FIXTURE_DATA(load) *self, const FIXTURE_VARIANT(load) *variant,
 			DS_CHILD_EQ(0, model_check(&p.model));
 	}
 	DS_CHILD_EQ(0, model_check(&p.model));
+	if (p.frozen.fd >= 0)
+		DS_CHILD_EQ(0, model_check(&p.frozen));
 }
 
 /* Does the store count what it holds? */

@@ -200,7 +200,7 @@ static inline void model_apply(struct model_doc *d, const struct docstore_op *op
 		d->type = 0;
 		d->reborn = true;
 		break;
-	default:
+	default:			/* get and check */
 		return;
 	}
 	d->exists = op->code != DOCSTORE_OP_DELETE;
@@ -337,7 +337,7 @@ static inline int model_settle_doc(struct model *m, struct model_doc *d,
 		if (ops[i].id != ops[first].id)
 			continue;
 		model_apply(&next, &ops[i]);
-		writes |= ops[i].code != DOCSTORE_OP_GET;
+		writes |= ops[i].code != DOCSTORE_OP_GET && ops[i].code != DOCSTORE_OP_CHECK;
 		if (fate == MODEL_EITHER)
 			continue;
 		if (!ops[i].result != (fate == MODEL_DONE))
@@ -414,6 +414,19 @@ static inline int model_settle(struct model *m, __u32 flags,
 		all = became;
 	}
 	return 0;
+}
+
+/* The same documents, in a snapshot that was just taken. */
+static inline void model_freeze(struct model *to, const struct model *from, int fd)
+{
+	unsigned int i;
+
+	model_reset(to, fd);
+	for (i = 0; i < from->ndocs; i++) {
+		model_copy(&to->docs[i], &from->docs[i]);
+		if (from->docs[i].exists)
+			to->docs[i].raw = model_dup(from->docs[i].raw, from->docs[i].raw->size);
+	}
 }
 
 /* A batch that must succeed. */

@@ -15,6 +15,10 @@
  */
 #include "fault_calls.h"
 #include "fault_batch.h"
+#include "fault_snapshot.h"
+#include "fault_monitor.h"
+#include "fault_span.h"
+#include "fault_stream.h"
 
 #include "docstore_harness.h"
 
@@ -108,6 +112,92 @@ CALL(submit_uring, .prepare = prepare_uring, .run = submit_uring,
 CALL(submit_long, .prepare = prepare_all_kinds, .run = submit_long,
      .settle = submit_settle, .errors = { ENOMEM, EFAULT });
 
+BATCH(span, prepare_span, settle_span, false);
+BATCH(span_many, prepare_span_many, settle_span, false);
+BATCH(span_owners, prepare_span_owners, settle_span_owners, false);
+BATCH(span_refused, prepare_span_refused, settle_span_refused, false);
+BATCH(span_refused_owners, prepare_span_refused_owners, settle_span_refused, false);
+BATCH(span_check, prepare_span_check, settle_span_check, false);
+BATCH(span_first, prepare_span_first, settle_span_extra, true);
+BATCH(span_large, prepare_span_large, settle_span_extra, true);
+BATCH(span_full, prepare_span_full, settle_span_full, true);
+BATCH(span_pinned, prepare_span_pinned, settle_span_pinned, true);
+BATCH(submit_pinned, prepare_pinned, settle_pinned, true);
+CALL(span_uring, .prepare = prepare_span_uring, .run = submit_uring,
+     .settle = settle_span_uring, .errors = { ENOMEM, EFAULT });
+CALL(span_uring_owners, .prepare = prepare_span_uring_owners, .run = submit_uring,
+     .settle = settle_span_uring_owners, .errors = { ENOMEM, EFAULT });
+
+CALL(snapshot, .prepare = change_back, .run = run_snapshot,
+     .settle = settle_snapshot, .errors = { ENOMEM, EFAULT });
+CALL(snapshot_lease, .prepare = change_back, .run = run_snapshot_lease,
+     .settle = settle_snapshot, .errors = { ENOMEM, EFAULT });
+CALL(snapshot_uring, .prepare = prepare_snapshot_uring, .run = run_snapshot_uring,
+     .settle = settle_snapshot_uring, .errors = { ENOMEM, EFAULT });
+CALL(snapshot_close, .prepare = prepare_close_snapshot, .run = run_close,
+     .settle = settle_close_snapshot, .steady = true);
+CALL(snapshot_close_last, .prepare = prepare_close_last_snapshot, .run = run_close,
+     .steady = true);
+CALL(snapshot_info, .prepare = prepare_frozen, .run = run_snapshot_info,
+     .settle = settle_snapshot_info, .errors = { EFAULT });
+CALL(snapshot_list, .prepare = prepare_frozen, .run = run_snapshot_list,
+     .settle = settle_snapshot_list, .errors = { EFAULT });
+CALL(snapshot_mmap, .prepare = prepare_frozen, .run = run_snapshot_mmap,
+     .settle = settle_snapshot_mmap, .errors = { ENOMEM });
+CALL(coordinator, .run = run_coordinator, .settle = settle_coordinator,
+     .errors = { EFAULT });
+CALL(hint, .run = run_hint, .errors = { EFAULT });
+
+CALL(config, .prepare = prepare_config, .run = run_config, .settle = settle_config,
+     .errors = { ENOMEM, EFAULT });
+CALL(config_file, .prepare = prepare_config, .run = run_config_file,
+     .settle = settle_config, .errors = { ENOMEM, EFAULT });
+CALL(stats, .run = run_stats, .settle = settle_stats, .errors = { ENOMEM, EFAULT });
+CALL(module_stats, .run = run_module_stats, .settle = settle_module_stats,
+     .errors = { EFAULT });
+CALL(session_list, .run = run_sessions, .settle = settle_sessions,
+     .errors = { EFAULT });
+CALL(open_over_limit, .prepare = prepare_session_limit, .run = run_open,
+     .settle = settle_session_limit, .errors = { ENOMEM, EFAULT });
+
+CALL(stream_first, .prepare = prepare_stream_first, .run = run_stream_first,
+     .settle = settle_stream_first, .errors = { ENOMEM, EFAULT });
+CALL(stream, .prepare = prepare_backlogs, .run = run_stream, .settle = settle_stream,
+     .errors = { ENOMEM, EFAULT });
+CALL(stream_token, .prepare = prepare_stream_token, .run = run_stream_token,
+     .settle = settle_stream_token, .errors = { ENOMEM, EFAULT });
+CALL(stream_snapshot, .prepare = prepare_backlogs, .run = run_stream_snapshot,
+     .settle = settle_stream_snapshot, .errors = { ENOMEM, EFAULT });
+CALL(stream_read, .prepare = prepare_stream_read, .run = run_stream_read,
+     .settle = settle_stream_read, .errors = { EFAULT });
+CALL(stream_read_documents, .prepare = prepare_stream_documents, .run = run_stream_read,
+     .settle = settle_stream_documents, .errors = { ENOMEM, EFAULT });
+CALL(stream_read_bookmark, .prepare = prepare_stream_bookmark, .run = run_stream_read,
+     .settle = settle_stream_bookmark, .errors = { ENOMEM, EFAULT });
+CALL(stream_read_resync, .prepare = prepare_stream_resync, .run = run_stream_read,
+     .settle = settle_stream_resync, .errors = { ENOMEM, EFAULT }, .slow = true);
+CALL(stream_pause, .prepare = prepare_stream_documents, .run = run_stream_pause,
+     .settle = settle_stream_pause, .errors = { ENOMEM, EFAULT });
+CALL(stream_resume, .prepare = prepare_stream_paused, .run = run_stream_resume,
+     .settle = settle_stream_resume, .errors = { EFAULT });
+CALL(stream_info, .prepare = prepare_stream_paused, .run = run_stream_info,
+     .settle = settle_stream_info, .errors = { EFAULT });
+CALL(stream_close, .prepare = prepare_stream_paused, .run = run_close,
+     .settle = settle_stream_close, .steady = true);
+
+CALL(frozen_read, .prepare = prepare_frozen, .run = run_read,
+     .settle = settle_frozen_read, .errors = { ENOMEM, EFAULT });
+CALL(frozen_read_cold, .prepare = prepare_frozen_cold, .run = run_read,
+     .settle = settle_frozen_read, .errors = { ENOMEM, EFAULT });
+CALL(frozen_read_property, .prepare = prepare_frozen, .run = run_read_property,
+     .settle = settle_frozen_property, .errors = { ENOMEM, EFAULT });
+CALL(frozen_read_many, .prepare = prepare_frozen, .run = run_read_many,
+     .settle = settle_frozen_many, .errors = { ENOMEM, EFAULT });
+CALL(frozen_read_together, .prepare = prepare_frozen, .run = run_read_together,
+     .settle = settle_frozen_together, .errors = { ENOMEM, EFAULT });
+CALL(frozen_scan, .prepare = prepare_frozen, .run = run_scan,
+     .settle = settle_frozen_scan, .errors = { ENOMEM, EFAULT });
+
 CALL(read, .run = run_read, .settle = settle_read,
      .errors = { ENOMEM, EFAULT });
 CALL(read_cold, .prepare = prepare_cold, .run = run_read,
@@ -122,11 +212,18 @@ CALL(read_many, .run = run_read_many, .settle = settle_read_many,
      .errors = { ENOMEM, EFAULT });
 CALL(read_some, .run = run_read_some, .settle = settle_read_many,
      .errors = { ENOMEM, EFAULT });
+CALL(read_together, .run = run_read_together, .settle = settle_read_together,
+     .errors = { ENOMEM, EFAULT });
+CALL(read_together_some, .run = run_read_together_some,
+     .settle = settle_read_together_some, .errors = { ENOMEM, EFAULT });
 CALL(scan, .run = run_scan, .settle = settle_scan,
      .errors = { ENOMEM, EFAULT });
 CALL(scan_cold, .prepare = prepare_cold, .run = run_scan,
      .settle = settle_scan, .errors = { ENOMEM, EFAULT });
 CALL(scan_ids, .run = run_scan_ids, .settle = settle_scan_ids,
+     .errors = { ENOMEM, EFAULT });
+
+CALL(check, .run = run_check, .settle = settle_check,
      .errors = { ENOMEM, EFAULT });
 
 /* The store that most calls are about, and what there is at the beginning. */
@@ -140,7 +237,8 @@ static int begin(struct fault *f)
 	f->out = ds_map(VALUE, MAP_PRIVATE);
 	ds_store_name(f->extra.name, "extra");
 	f->references_before = references();
-	ret = ds_store_begin(&f->store, "fault", PARTITIONS, 64 * MIB);
+	ret = ds_store_begin(&f->store, "fault", PARTITIONS, 64 * MIB) ?:
+	      parameter_get("lend_documents", &f->lend);
 	if (ret)
 		return ret;
 	f->head = mmap(NULL, 4096, PROT_READ, MAP_SHARED, f->store.fd, 0);
@@ -165,6 +263,7 @@ static int begin(struct fault *f)
 		return ret;
 	model_begin(&f->model, f->store.fd, "doc");
 	f->fresh = f->model;
+	f->frozen = f->model;
 	f->target = &f->model;
 	ret = fill(f, EXISTING) ?: ds_store_info(f->store.fd, &info) ?:
 	      ds_info(f->store.control, &all);
@@ -196,6 +295,7 @@ FIXTURE_TEARDOWN(call)
 	if (!wanted(variant))
 		return;
 	fault_end(&self->f.inject);
+	EXPECT_EQ(0, parameter_set("lend_documents", self->f.lend));
 	munmap((void *)self->f.head, 4096);
 	EXPECT_EQ(0, ds_store_end(&self->f.store));
 	/* A store that somebody still holds has documents, and these hold it. */

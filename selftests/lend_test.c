@@ -8,6 +8,7 @@
  * single batch takes is a matter of chance; the sums are not.
  */
 #include "uring.h"
+#include "snapshot.h"
 #include "sysfs.h"
 
 #include "docstore_harness.h"
@@ -163,33 +164,25 @@ TEST_F(lend, polling)
 	EXPECT_EQ(ROUNDS, c.polled + c.slept);
 }
 
-/* One batch for @n documents of one partition, found by trying. */
-static int find_together(FIXTURE_DATA(lend) *self, char (*ids)[16], unsigned int n)
+/* @n documents of one partition, with a property. */
+static int find_together(FIXTURE_DATA(lend) *self, char (*ids)[32], unsigned int n)
 {
-	struct docstore_op ops[2];
-	unsigned int i, next;
-	__u32 failed;
-	int ret;
+	struct ds_where where;
+	unsigned int i;
+	int ret = ds_where_begin(&where, self->fd);
 
-	strcpy(ids[0], "together");
-	for (i = 1, next = 0; i < n; next++) {
-		snprintf(ids[i], sizeof(ids[i]), "with%u", next);
-		ops[0] = ds_set_s64(ids[0], self->a, 0);
-		ops[1] = ds_set_s64(ids[i], self->a, 0);
-		ret = ds_submit(self->fd, DOCSTORE_SUBMIT_ATOMIC, ops, 2, &failed);
-		if (!ret)
-			i++;
-		else if (ret != -EXDEV)
-			return ret;
+	for (i = 0; !ret && i < n; i++) {
+		ds_where_id(&where, ids[i], "with", 0, i);
+		ret = ds_do(self->fd, ds_set_s64(ids[i], self->a, 0));
 	}
-	return 0;
+	return ret;
 }
 
 /* The parameter is a number of documents, in each partition. */
 TEST_F(lend, number_of_documents)
 {
 	struct docstore_op ops[9];
-	char ids[9][16];
+	char ids[9][32];
 	struct counted c;
 	unsigned int i, n, round;
 	__u32 failed;
@@ -263,7 +256,7 @@ TEST_F_TIMEOUT(lend, large_documents, DS_TIMEOUT)
 	__u8 *value = ds_map(BIG, MAP_PRIVATE);
 	struct docstore_op ops[12];
 	unsigned int i, round, rounds = 60;
-	char ids[9][16];
+	char ids[9][32];
 	struct counted c;
 	__u32 failed = 0;
 	int atomic;

@@ -133,23 +133,53 @@ static inline bool map_is(const struct docstore_version *copy, const void *id, _
 	       !memcmp(ds_doc_id(copy), id, len);
 }
 
-/* Follow the versions of a document down to the one that is visible. */
-static inline int map_visible(const struct map *m, __u32 partition, __u64 seq,
-			      struct docstore_version *copy, __u32 room)
+/* Which version of a document is wanted. */
+enum map_how {
+	MAP_NEWEST,		/* the one that is visible */
+	MAP_TOGETHER,		/* as of @seqs, unless something was published since */
+	MAP_PINNED,		/* as of @seqs, which a snapshot has pinned */
+};
+
+struct map_want {
+	enum map_how how;
+	const __u64 *seqs;	/* of each partition; of MAP_NEWEST, of its partition alone */
+	__u32 place;		/* out: where the version is */
+};
+
+/* From the newest version of a document, of which there is a copy, to the one wanted. */
+static inline int map_visible(const struct map *m, __u32 partition, __u32 place,
+			      struct map_want *want, struct docstore_version *copy, __u32 room)
 {
+	__u64 seq = want->seqs[want->how == MAP_NEWEST ? 0 : partition];
+	const struct docstore_version *v;
 	unsigned int steps = 0;
+	__u64 visible;
 
 	while (copy->seq > seq) {
-		if (!copy->prev)
-			return MAP_NONE;
-		if (!map_copy(m, partition, copy->prev, copy, room) || ++steps > MAP_CHAIN)
+		v = map_at(m, partition, place, sizeof(*v));
+		if (!v || ++steps > MAP_CHAIN)
 			return MAP_AGAIN;
+		place = map_load32(&v->prev);
+		if (want->how != MAP_PINNED) {
+			/* It may have changed, if the newest one is not that new any more. */
+			visible = map_load64(&map_page(m, partition)->visible_seq);
+			if (want->how == MAP_NEWEST ? visible >= copy->seq : visible != seq)
+				return MAP_AGAIN;
+		}
+		if (!place)
+			return MAP_NONE;
+		if (!map_copy(m, partition, place, copy, room))
+			return MAP_AGAIN;
+		/* Of one that is not visible yet, the one before it is. */
+		if (want->how != MAP_PINNED)
+			break;
 	}
+	want->place = place;
 	return ds_has(copy, DOCSTORE_VERSION_TOMBSTONE) ? MAP_NONE : MAP_FOUND;
 }
 
-static inline int map_index(const struct map *m, __u32 partition, __u64 hash, __u64 seq,
-			    __u32 buckets, const void *id, __u32 len,
+static inline int map_index(const struct map *m, __u32 partition, __u64 hash,
+			    struct map_want *want, __u32 buckets, const void *id, __u32 len,
 			    struct docstore_version *copy, __u32 room)
 {
 	const struct docstore_bucket *b;
@@ -168,7 +198,7 @@ static inline int map_index(const struct map *m, __u32 partition, __u64 hash, __
 			if (!map_copy(m, partition, place, copy, room))
 				return MAP_AGAIN;
 			if (map_is(copy, id, len))
-				return map_visible(m, partition, seq, copy, room);
+				return map_visible(m, partition, place, want, copy, room);
 		}
 		place = map_load32(&b->next);
 		if (!place)
@@ -188,6 +218,7 @@ static inline int map_look(const struct map *m, const void *id, __u32 len,
 	__u32 partition = ((hash >> 32) * m->head->partitions) >> 32;
 	const struct docstore_map_partition *page = map_page(m, partition);
 	__u32 moves, buckets;
+	struct map_want want = { .how = MAP_NEWEST };
 	__u64 era, seq;
 	int ret;
 
@@ -195,12 +226,13 @@ static inline int map_look(const struct map *m, const void *id, __u32 len,
 	seq = map_load64(&page->visible_seq);
 	moves = map_load32(&page->moves);
 	buckets = map_load32(&page->buckets);
-	ret = map_index(m, partition, hash, seq, buckets, id, len, copy, room);
+	want.seqs = &seq;
+	ret = map_index(m, partition, hash, &want, buckets, id, len, copy, room);
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	if (ret == MAP_NONE && (moves & 1 || map_load32(&page->moves) != moves))
 		ret = MAP_AGAIN;
 #ifndef MAP_READER_BROKEN	/* to see that the tests would notice */
-	if (map_load64(&page->era) - era > 1)
+	if (map_load64(&page->era) - era > DOCSTORE_MAP_ERAS)
 		ret = MAP_AGAIN;
 #endif
 	return ret;
@@ -235,6 +267,160 @@ static inline int map_fetch(const struct map *m, const char *id, void *copy)
 	if (!ret && ds_doc_check(copy, DS_ROOM))
 		return -ENOTRECOVERABLE;
 	return ret;
+}
+
+/* The state word of a document's slot, deleted or not; 0 if there is none. Likewise. */
+static inline __u32 map_state(const struct map *m, const char *id)
+{
+	__u64 key[2] = { m->head->key[0], m->head->key[1] };
+	__u64 hash = docstore_map_hash(key, id, strlen(id));
+	__u32 partition = docstore_map_partition_of(hash, m->head->partitions), i;
+	__u32 buckets = map_load32(&map_page(m, partition)->buckets);
+	const struct docstore_bucket *b;
+	const struct docstore_version *v;
+
+	b = buckets ? map_bucket(m, partition, docstore_map_bucket(hash, buckets)) : NULL;
+	for (; b; b = b->next ? map_at(m, partition, b->next, sizeof(*b)) : NULL) {
+		for (i = 0; i < DOCSTORE_MAP_SLOTS; i++) {
+			v = b->ref[i] ? map_at(m, partition, b->ref[i], sizeof(*v)) : NULL;
+			if (v && map_is(v, id, strlen(id)))
+				return map_load32(&b->state[i]);
+		}
+	}
+	return 0;
+}
+
+/* Several together, and as of snapshots ---------------------------------------- */
+
+/* One document as of a vector. Whether its partition's era has changed is for the caller. */
+static inline int map_look_as_of(const struct map *m, struct map_want *want, const void *id,
+				 __u32 len, struct docstore_version *copy, __u32 room)
+{
+	__u64 key[2] = { m->head->key[0], m->head->key[1] };
+	__u64 hash = docstore_map_hash(key, id, len);
+	__u32 partition = docstore_map_partition_of(hash, m->head->partitions);
+	const struct docstore_map_partition *page = map_page(m, partition);
+	__u32 moves = map_load32(&page->moves), buckets = map_load32(&page->buckets);
+	int ret;
+
+	ret = map_index(m, partition, hash, want, buckets, id, len, copy, room);
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	if (ret == MAP_NONE && (moves & 1 || map_load32(&page->moves) != moves))
+		return MAP_AGAIN;
+	return ret;
+}
+
+/* Is what was read since the era was loaded still good? */
+static inline bool map_era_good(const struct map *m, __u32 partition, __u64 era)
+{
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return map_load64(&map_page(m, partition)->era) - era <= DOCSTORE_MAP_ERAS;
+}
+
+/* What is visible in all partitions at one moment: false if that has to be tried again. */
+static inline bool map_vector(const struct map *m, __u64 *eras, __u64 *seqs)
+{
+	__u32 n = m->head->partitions, epoch, i;
+
+	for (i = 0; i < n; i++)
+		eras[i] = map_load64(&map_page(m, i)->era);
+	epoch = map_load32(&m->head->epoch);
+	if (epoch & 1)
+		return false;
+	for (i = 0; i < n; i++)
+		seqs[i] = map_load64(&map_page(m, i)->visible_seq);
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	for (i = 0; i < n; i++)
+		if (map_load64(&map_page(m, i)->visible_seq) != seqs[i])
+			return false;
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return map_load32(&m->head->epoch) == epoch;
+}
+
+/* One of several documents: a copy of at most @room bytes, and 0 or -ENOENT. */
+struct map_doc {
+	const char *id;
+	struct docstore_version *copy;
+	__u32 room;
+	int result;
+};
+
+static inline bool map_look_together(const struct map *m, struct map_doc *docs, unsigned int n)
+{
+	__u64 eras[DOCSTORE_MAX_PARTITIONS], seqs[DOCSTORE_MAX_PARTITIONS];
+	struct map_want want = { .how = MAP_TOGETHER, .seqs = seqs };
+	unsigned int i;
+	int ret;
+
+	if (!map_vector(m, eras, seqs))
+		return false;
+	for (i = 0; i < n; i++) {
+		ret = map_look_as_of(m, &want, docs[i].id, strlen(docs[i].id), docs[i].copy,
+				     docs[i].room);
+		if (ret == MAP_AGAIN)
+			return false;
+		docs[i].result = ret == MAP_FOUND ? 0 : -ENOENT;
+		docs[i].copy->prev = 0;
+	}
+	for (i = 0; i < m->head->partitions; i++)
+		if (!map_era_good(m, i, eras[i]))
+			return false;
+	return true;
+}
+
+/* All documents as they were at one moment: 0, or -EAGAIN after so many attempts. */
+static inline int map_read_together(const struct map *m, struct map_doc *docs, unsigned int n,
+				    unsigned int tries, __u64 *retries)
+{
+	while (tries--) {
+		if (map_look_together(m, docs, n))
+			return 0;
+		if (retries)
+			++*retries;
+	}
+	return -EAGAIN;
+}
+
+/* Was the snapshot revoked? If not, all that was read by it before was good. */
+static inline bool map_revoked(const struct docstore_map_snapshot *snapshot)
+{
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return map_load32(&snapshot->state) & DOCSTORE_SNAPSHOT_REVOKED;
+}
+
+/*
+ * A document as of a snapshot, whose page is @snapshot: where it is, for as long as the
+ * snapshot is, and a copy. 0, -ENOENT, -ESTALE, or -EAGAIN after so many attempts.
+ */
+static inline int map_read_pinned(const struct map *m,
+				  const struct docstore_map_snapshot *snapshot, const char *id,
+				  void *copy, const struct docstore_version **at,
+				  unsigned int tries)
+{
+	struct map_want want = { .how = MAP_PINNED, .seqs = (const __u64 *)snapshot->seq };
+	__u64 key[2] = { m->head->key[0], m->head->key[1] };
+	__u64 hash = docstore_map_hash(key, id, strlen(id)), era;
+	__u32 partition = docstore_map_partition_of(hash, m->head->partitions);
+	struct docstore_version *v = copy;
+	int ret;
+
+	while (tries--) {
+		era = map_load64(&map_page(m, partition)->era);
+		ret = map_look_as_of(m, &want, id, strlen(id), v, DS_ROOM);
+		if (!map_era_good(m, partition, era))
+			ret = MAP_AGAIN;
+		if (map_revoked(snapshot))
+			return -ESTALE;
+		if (ret == MAP_NONE)
+			return -ENOENT;
+		if (ret == MAP_FOUND) {
+			v->prev = 0;
+			if (at)
+				*at = map_at(m, partition, want.place, v->size);
+			return 0;
+		}
+	}
+	return -EAGAIN;
 }
 
 #endif /* DOCSTORE_MAP_READER_H */

@@ -185,6 +185,7 @@ static void check_head(struct __test_metadata *_metadata, const struct map *m, i
 	EXPECT_EQ(info.map_size, h->size);
 	EXPECT_NE(0, h->key[0] | h->key[1]);
 	EXPECT_EQ(0, h->state);
+	EXPECT_EQ(0, h->epoch & 1);
 	for (i = 0; i < ARRAY_SIZE(h->__reserved0); i++)
 		EXPECT_EQ(0, h->__reserved0[i]);
 	for (i = 0; i < ARRAY_SIZE(h->__reserved); i++)
@@ -376,6 +377,47 @@ TEST_F(mapping, visible)
 		ASSERT_EQ(0, compare(self, &self->m, "v"));
 		EXPECT_LT(seq[0], self->copy->seq);
 		EXPECT_GE(seq[1], self->copy->seq);
+	}
+}
+
+/* The epoch is another one when several partitions have published together. */
+TEST_F(mapping, epoch)
+{
+	__u64 key[2] = { self->m.head->key[0], self->m.head->key[1] };
+	struct docstore_op ops[2];
+	__u32 epoch, i, failed = 0;
+	char id[2][16];
+
+	for (i = 0; i < 2; i++) {
+		unsigned int n = 0;
+
+		do {
+			snprintf(id[i], sizeof(id[i]), "e%u", n++);
+		} while (docstore_map_partition_of(docstore_map_hash(key, id[i], strlen(id[i])),
+						   2) != i);
+	}
+	epoch = map_load32(&self->m.head->epoch);
+	EXPECT_EQ(0, epoch & 1);
+	for (i = 0; i < 20; i++) {
+		ops[0] = ds_add(id[0], self->a, 1);
+		ops[1] = ds_add(id[1], self->a, 1);
+		/* Not together, and in one partition only. */
+		ASSERT_EQ(0, ds_submit(self->fd, 0, ops, 2, &failed));
+		ops[0].version = 0;
+		ASSERT_EQ(0, ds_submit(self->fd, DOCSTORE_SUBMIT_ATOMIC, ops, 1, &failed));
+		ASSERT_EQ(epoch, map_load32(&self->m.head->epoch));
+		ops[0].version = 0;
+		ops[1].version = 0;
+		ASSERT_EQ(0, ds_submit(self->fd, DOCSTORE_SUBMIT_ATOMIC, ops, 2, &failed));
+		ASSERT_EQ(0, failed);
+		epoch += 2;
+		ASSERT_EQ(epoch, map_load32(&self->m.head->epoch));
+		/* What is refused is not published. */
+		ops[0].version = 0;
+		ops[1] = ds_delete("none");
+		ASSERT_EQ(0, ds_submit(self->fd, DOCSTORE_SUBMIT_ATOMIC, ops, 2, &failed));
+		ASSERT_EQ(2, failed);
+		ASSERT_EQ(epoch, map_load32(&self->m.head->epoch));
 	}
 }
 

@@ -2,31 +2,18 @@
 /*
  * Who may open and remove which store.
  */
-#include "docstore_test.h"
+#include "monitor.h"
+#include "snapshot.h"
+#include "stream.h"
 
 #include <grp.h>
 #include <sched.h>
-#include <linux/capability.h>
-#include <sys/syscall.h>
 
 #include "docstore_harness.h"
 
 #define OWNER	1001
 #define GROUP	1002
 #define OTHER	1003
-
-/* In a child: stay root, but without one capability. */
-static void drop_capability(int capability)
-{
-	struct __user_cap_header_struct header = {
-		.version = _LINUX_CAPABILITY_VERSION_3,
-	};
-	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
-
-	DS_CHILD(!syscall(SYS_capget, &header, data));
-	data[capability / 32].effective &= ~(1U << capability % 32);
-	DS_CHILD(!syscall(SYS_capset, &header, data));
-}
 
 /* Makes a store in a child that belongs to OWNER and GROUP. */
 static void make_as_owner(const char *name, __u32 mode)
@@ -147,7 +134,7 @@ TEST_F(permission, root)
 	DS_IN_CHILD({
 		__u32 mode = variant->mode;
 
-		drop_capability(CAP_DAC_OVERRIDE);
+		ds_drop_capability(CAP_DAC_OVERRIDE);
 		DS_CHILD(!setgroups(0, NULL));
 		fd = ds_open(self->control, self->name, DS_READ);
 		DS_CHILD_EQ(mode & 04 ? 0 : -EACCES, fd < 0 ? fd : 0);
@@ -155,7 +142,7 @@ TEST_F(permission, root)
 		DS_CHILD_EQ(mode & 02 ? 0 : -EACCES, fd < 0 ? fd : 0);
 	});
 	DS_IN_CHILD({
-		drop_capability(CAP_SYS_ADMIN);
+		ds_drop_capability(CAP_SYS_ADMIN);
 		DS_CHILD_EQ(-EPERM, ds_remove(self->control, self->name));
 	});
 	EXPECT_EQ(0, ds_remove(self->control, self->name));
@@ -202,6 +189,241 @@ TEST_F(rights, descriptors_keep_their_rights)
 	close(fd);
 }
 
+/* Who may read may have snapshots, see who else has some and what waits, and give hints. */
+TEST_F(rights, snapshots)
+{
+	static const __u32 flags[] = { DS_READ, DS_WRITE, DS_RW };
+	struct docstore_read_item item = { .id = ds_ptr("a"), .id_len = 1 };
+	struct docstore_snapshot_info info;
+	struct docstore_coordinator c;
+	struct docstore_read_many m;
+	__u64 cursor, hash = 1;
+	char buffer[256];
+	unsigned int i;
+	int fd, snap, expected;
+
+	for (i = 0; i < ARRAY_SIZE(flags); i++) {
+		expected = flags[i] & DS_READ ? 0 : -EBADF;
+		fd = ds_open(self->control, self->name, flags[i]);
+		ASSERT_LE(0, fd);
+		snap = ds_snapshot(fd, 0, NULL);
+		EXPECT_EQ(expected, snap < 0 ? snap : 0);
+		cursor = 0;
+		EXPECT_EQ(expected ?: 1, ds_snapshot_list(fd, &info, 1, &cursor));
+		EXPECT_EQ(expected, ds_coordinator(fd, NULL, 0, &c));
+		EXPECT_EQ(expected, ds_hint(fd, 0, &hash, 1, 1));
+		EXPECT_EQ(expected, ds_read_together(fd, &item, 1, buffer, sizeof(buffer), &m));
+		close(fd);
+		if (snap >= 0)
+			close(snap);
+	}
+	/* Whose it is, everybody is told who has the store. */
+	if (geteuid())
+		SKIP(return, "only root can become others");
+	fd = ds_open(self->control, self->name, DS_READ);
+	ASSERT_LE(0, fd);
+	DS_IN_CHILD({
+		ds_become(OTHER, GROUP, 0);
+		DS_CHILD_EQ(-EACCES, ds_open(self->control, self->name, DS_READ));
+		snap = ds_snapshot(fd, 0, NULL);
+		DS_CHILD(snap >= 0);
+		DS_CHILD_EQ(0, ds_snapshot_info(snap, &info));
+		DS_CHILD_EQ(OTHER, info.uid);
+		/* Not by way of its file either. */
+		snprintf(buffer, sizeof(buffer), "/proc/self/fd/%d", snap);
+		DS_CHILD(open(buffer, O_RDWR | O_CLOEXEC) < 0);
+	});
+	close(fd);
+}
+
+/* Who may read may have streams. What he has is good for whoever holds it. */
+TEST_F(rights, streams)
+{
+	static const __u32 flags[] = { DS_READ, DS_WRITE, DS_RW };
+	static const __u32 kinds[] = { ST_FOLLOW, ST_SNAPSHOT, ST_SNAPSHOT | ST_FOLLOW };
+	unsigned int i, k;
+	char buffer[1024];
+	int fd, stream;
+
+	for (i = 0; i < ARRAY_SIZE(flags); i++) {
+		fd = ds_open(self->control, self->name, flags[i]);
+		ASSERT_LE(0, fd);
+		for (k = 0; k < ARRAY_SIZE(kinds); k++) {
+			stream = st_open(fd, kinds[k]);
+			EXPECT_EQ(flags[i] & DS_READ ? 0 : -EBADF, stream < 0 ? stream : 0);
+			if (stream >= 0)
+				close(stream);
+		}
+		close(fd);
+	}
+	if (geteuid())
+		SKIP(return, "only root can become others");
+	fd = ds_open(self->control, self->name, DS_READ);
+	ASSERT_LE(0, fd);
+	stream = st_open(fd, ST_SNAPSHOT);
+	ASSERT_LE(0, stream);
+	close(fd);
+	DS_IN_CHILD({
+		ds_become(OTHER, OTHER, 0);
+		DS_CHILD_EQ(-EACCES, ds_open(self->control, self->name, DS_READ));
+		DS_CHILD_EQ(0, st_pause(stream, 0, 0));
+		DS_CHILD_EQ(DOCSTORE_STREAM_PAUSED, st_state(stream));
+		DS_CHILD_EQ(0, st_resume(stream));
+		DS_CHILD(read(stream, buffer, sizeof(buffer)) > 0);
+		/* Not by way of its file. */
+		snprintf(buffer, sizeof(buffer), "/proc/self/fd/%d", stream);
+		DS_CHILD(open(buffer, O_RDWR | O_CLOEXEC) < 0);
+	});
+	EXPECT_EQ(DOCSTORE_STREAM_COMPLETE, st_state(stream));
+	close(stream);
+}
+
+/* Who may read may check, and who may write as well, repair. */
+TEST_F(rights, checks)
+{
+	static const __u32 flags[] = { DS_READ, DS_WRITE, DS_RW };
+	unsigned int i, repair;
+	int fd;
+
+	for (i = 0; i < ARRAY_SIZE(flags); i++) {
+		fd = ds_open(self->control, self->name, flags[i]);
+		ASSERT_LE(0, fd);
+		for (repair = 0; repair < 2; repair++) {
+			struct docstore_check check = {
+				.size = sizeof(check),
+				.flags = repair ? DOCSTORE_CHECK_REPAIR : 0,
+				.finding_size = sizeof(struct docstore_finding),
+			};
+			bool may = flags[i] == DS_RW || (flags[i] == DS_READ && !repair);
+
+			EXPECT_EQ(may ? 0 : -EBADF, ds_ioctl(fd, DOCSTORE_CHECK, &check));
+		}
+		close(fd);
+	}
+}
+
+/* Everybody may look at settings and counters; what is changed needs more. */
+TEST_F(rights, descriptors_of_settings)
+{
+	static const __u32 flags[] = { DS_READ, DS_WRITE, DS_RW };
+	struct docstore_counters counters;
+	struct docstore_config c;
+	unsigned int i;
+	int fd, expected;
+
+	for (i = 0; i < ARRAY_SIZE(flags); i++) {
+		expected = flags[i] & DS_WRITE ? 0 : -EBADF;
+		fd = ds_open(self->control, self->name, flags[i]);
+		ASSERT_LE(0, fd);
+		EXPECT_EQ(0, ds_stats(fd, &counters, NULL));
+		EXPECT_EQ(0, ds_config_get(fd, &c));
+		EXPECT_EQ(expected, ds_config_set(fd, DOCSTORE_SETTING_WATCHDOG_MS, 1234));
+		EXPECT_EQ(0, ds_config_get(fd, &c));
+		EXPECT_EQ(expected ? 0 : DS_BIT(WATCHDOG_MS), c.set);
+		EXPECT_EQ(expected, ds_config_reset(fd, DS_BIT(WATCHDOG_MS)));
+		/* Of the control node, and not of a store. */
+		EXPECT_EQ(-ENOTTY, ds_module_counters(fd, (void *)&counters));
+		close(fd);
+	}
+	EXPECT_EQ(-ENOTTY, ds_stats(self->control, &counters, NULL));
+}
+
+/* With a descriptor that another has opened for both. */
+TEST_F(rights, owners_of_settings)
+{
+	char name[DOCSTORE_STORE_NAME_SIZE];
+	struct docstore_counters counters;
+	struct docstore_config c;
+	int fd;
+
+	if (geteuid())
+		SKIP(return, "only root can become others");
+	ds_store_name(name, "owned");
+	DS_IN_CHILD(make_as_owner(name, 0666));
+	fd = ds_open(self->control, name, DS_RW);
+	ASSERT_LE(0, fd);
+	DS_IN_CHILD({
+		ds_become(OTHER, GROUP, 0);
+		DS_CHILD_EQ(0, ds_stats(fd, &counters, NULL));
+		DS_CHILD_EQ(0, ds_config_get(fd, &c));
+		DS_CHILD_EQ(-EPERM, ds_config_set(fd, DOCSTORE_SETTING_WATCHDOG_MS, 1234));
+		DS_CHILD_EQ(-EPERM, ds_config_reset(fd, DS_BIT(WATCHDOG_MS)));
+	});
+	DS_IN_CHILD({
+		ds_become(OWNER, OTHER, 0);
+		DS_CHILD_EQ(0, ds_config_set(fd, DOCSTORE_SETTING_WATCHDOG_MS, 1234));
+	});
+	ASSERT_EQ(0, ds_config_get(fd, &c));
+	EXPECT_EQ(DS_BIT(WATCHDOG_MS), c.set);
+	EXPECT_EQ(1234, c.value[DOCSTORE_SETTING_WATCHDOG_MS]);
+	/* Root may, and without the capability is one of the others. */
+	EXPECT_EQ(0, ds_config_reset(fd, DS_BIT(WATCHDOG_MS)));
+	DS_IN_CHILD({
+		ds_drop_capability(CAP_SYS_ADMIN);
+		DS_CHILD_EQ(-EPERM, ds_config_set(fd, DOCSTORE_SETTING_WATCHDOG_MS, 1234));
+	});
+	close(fd);
+	EXPECT_EQ(0, ds_remove(self->control, name));
+}
+
+/* The module's settings, its counters, and who has which descriptors. */
+TEST_F(rights, module)
+{
+	struct docstore_session_info list[8];
+	struct docstore_module_counters m;
+	struct docstore_config was, c;
+	__u64 cursor = 0;
+	int looker;
+
+	looker = ds_control_open(O_RDONLY);
+	ASSERT_LE(0, looker);
+	ASSERT_EQ(0, ds_config_get(looker, &was));
+	EXPECT_EQ(0, ds_module_counters(looker, &m));
+	EXPECT_LT(0, ds_sessions(looker, list, 8, &cursor));
+	/* The descriptor must be open for writing, whoever has it. */
+	EXPECT_EQ(-EBADF, ds_config_set(looker, DOCSTORE_SETTING_WATCHDOG_MS, 1234));
+	close(looker);
+	if (geteuid())
+		SKIP(return, "only root can become others");
+	DS_IN_CHILD({
+		int control;
+
+		ds_become(OTHER, GROUP, 0);
+		control = ds_control();
+		DS_CHILD(control >= 0);
+		DS_CHILD_EQ(0, ds_module_counters(control, &m));
+		DS_CHILD(m.stores && m.sessions);
+		DS_CHILD_EQ(0, ds_config_get(control, &c));
+		DS_CHILD_EQ(-EPERM, ds_config_set(control, DOCSTORE_SETTING_WATCHDOG_MS, 1234));
+		/* Nor with root's. */
+		DS_CHILD_EQ(-EPERM,
+			    ds_config_set(self->control, DOCSTORE_SETTING_WATCHDOG_MS, 1234));
+		/* But for his own, others' sessions are not told, nor with root's either. */
+		cursor = 0;
+		DS_CHILD_EQ(1, ds_sessions(control, list, 8, &cursor));
+		DS_CHILD_EQ(OTHER, list[0].uid);
+		cursor = 0;
+		DS_CHILD_EQ(1, ds_sessions(self->control, list, 8, &cursor));
+		DS_CHILD_EQ(OTHER, list[0].uid);
+	});
+	/* Root without the capability is told of root's. */
+	DS_IN_CHILD({
+		int n;
+
+		ds_drop_capability(CAP_SYS_ADMIN);
+		DS_CHILD_EQ(-EPERM,
+			    ds_config_set(self->control, DOCSTORE_SETTING_WATCHDOG_MS, 1234));
+		cursor = 0;
+		n = ds_sessions(self->control, list, 8, &cursor);
+		DS_CHILD(n > 0);
+		while (n--)
+			DS_CHILD_EQ(0, list[n].uid);
+	});
+	ASSERT_EQ(0, ds_config_get(self->control, &c));
+	EXPECT_EQ(was.set, c.set);
+	EXPECT_EQ(0, memcmp(was.value, c.value, sizeof(c.value)));
+}
+
 /* Who is root in a user namespace of his own is nobody to others' stores. */
 TEST_F(rights, user_namespace)
 {
@@ -213,8 +435,11 @@ TEST_F(rights, user_namespace)
 	pid = ds_fork();
 	ASSERT_LE(0, pid);
 	if (!pid) {
-		int control, fd;
+		int control, fd, snap;
 		struct docstore_store_info info;
+		struct docstore_snapshot_info snapshot;
+		struct docstore_session_info sessions[8];
+		__u64 cursor;
 		char name[DOCSTORE_STORE_NAME_SIZE];
 
 		ds_become(OTHER, OTHER, 0);
@@ -225,6 +450,10 @@ TEST_F(rights, user_namespace)
 		DS_CHILD_EQ(-EACCES, ds_open(control, self->name, DS_READ));
 		DS_CHILD_EQ(-EACCES, ds_open(control, self->name, DS_WRITE));
 		DS_CHILD_EQ(-EPERM, ds_remove(control, self->name));
+		DS_CHILD_EQ(-EPERM, ds_config_set(control, DOCSTORE_SETTING_WATCHDOG_MS, 1234));
+		cursor = 0;
+		DS_CHILD_EQ(1, ds_sessions(control, sessions, 8, &cursor));
+		DS_CHILD_EQ(getpid(), sessions[0].pid);
 		/* His own he sees as belonging to the overflow user. */
 		ds_store_name(name, "userns");
 		DS_CHILD_EQ(0, ds_create(control, name, 0600, 1, 0));
@@ -233,6 +462,11 @@ TEST_F(rights, user_namespace)
 		DS_CHILD_EQ(0, ds_store_info(fd, &info));
 		DS_CHILD_EQ(65534, info.uid);
 		DS_CHILD_EQ(65534, info.gid);
+		/* And so are his snapshots. */
+		snap = ds_snapshot(fd, 0, NULL);
+		DS_CHILD(snap >= 0);
+		DS_CHILD_EQ(0, ds_snapshot_info(snap, &snapshot));
+		DS_CHILD_EQ(65534, snapshot.uid);
 		DS_CHILD_EQ(0, ds_remove(control, name));
 		_exit(0);
 	}

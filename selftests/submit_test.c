@@ -244,14 +244,6 @@ TEST_F(submit, atomic_many_documents)
 		snprintf(ids[i], sizeof(ids[i]), "d%u", i);
 		ops[i] = ds_set_s64(ids[i], self->s.a, i);
 	}
-	if (variant->partitions > 1) {
-		/* All of 32 in one partition: that is not going to happen. */
-		EXPECT_EQ(-EXDEV, ds_submit(self->s.fd, DOCSTORE_SUBMIT_ATOMIC,
-					    ops, 32, NULL));
-		for (i = 0; i < 32; i++)
-			EXPECT_EQ(0, ds_version_of(self->s.fd, ids[i]));
-		return;
-	}
 	ASSERT_EQ(0, ds_submit(self->s.fd, DOCSTORE_SUBMIT_ATOMIC, ops, 32,
 			       &failed));
 	EXPECT_EQ(0, failed);
@@ -266,8 +258,6 @@ TEST_F(submit, atomic_refused)
 	unsigned int i, wrong;
 	__u32 failed;
 
-	if (variant->partitions > 1)
-		return;
 	for (wrong = 0; wrong < 32; wrong++) {
 		for (i = 0; i < 32; i++) {
 			snprintf(ids[i], sizeof(ids[i]), "d%u", i);
@@ -299,6 +289,7 @@ TEST_F_TIMEOUT(submit, atomic_visible_together, DS_TIMEOUT)
 	char ids[100][8];
 	pid_t pid;
 
+	/* Over several partitions to who reads them together: together_test.c has that. */
 	if (variant->partitions > 1)
 		return;
 	for (i = 0; i < n; i++)
@@ -355,8 +346,6 @@ TEST_F(submit, atomic_undo)
 	unsigned int i, round;
 	__u32 failed;
 
-	if (variant->partitions > 1)
-		return;
 	ASSERT_EQ(0, ds_submit(self->s.fd, 0, prepare, 6, NULL));
 	ASSERT_EQ(0, ds_store_info(self->s.fd, &before));
 	for (round = 0; round < 100; round++) {
@@ -442,7 +431,7 @@ TEST_F(submit, unknown_codes)
 	unsigned int code;
 
 	for (code = 0; code < 256; code++) {
-		if (code >= DOCSTORE_OP_GET && code <= DOCSTORE_OP_SET_TYPE)
+		if (code >= DOCSTORE_OP_GET && code <= DOCSTORE_OP_CHECK)
 			continue;
 		op = ds_touch("doc", 0);
 		op.code = code;

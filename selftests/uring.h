@@ -162,6 +162,21 @@ static inline int ds_ring_enter(struct ds_ring *ring, __u32 wait)
 	return ret < 0 ? -errno : taken;
 }
 
+/*
+ * Submit what is filled in, and leave completions for later where the ring does: how many
+ * entries were taken, or -errno.
+ */
+static inline int ds_ring_submit(struct ds_ring *ring)
+{
+	int ret;
+
+	__atomic_store_n(ds_ring_word(ring, ring->sq.tail), ring->tail, __ATOMIC_RELEASE);
+	ret = syscall(__NR_io_uring_enter, ring->fd, ring->waiting, 0, 0, NULL, 0);
+	if (ret > 0)
+		ring->waiting -= ret;
+	return ret < 0 ? -errno : ret;
+}
+
 /* The next completion, if there is one. */
 static inline bool ds_ring_cqe(struct ds_ring *ring, __u64 *data, int *res)
 {

@@ -118,7 +118,7 @@ mutant id-length module/read.c \
 	's/if (len > DOCSTORE_MAX_ID)/if (len > DOCSTORE_MAX_ID + 1)/' \
 	'finding: read|KASAN|FORTIFY|stack'
 mutant rights module/ioctl.c \
-	's/DS_ON_STORE | DS_TO_READ | DS_OUT, ds_ioctl_scan/DS_ON_STORE | DS_OUT, ds_ioctl_scan/' \
+	's/DS_ON_STORE | DS_ON_SNAPSHOT | DS_TO_READ | DS_OUT, ds_ioctl_scan/DS_ON_STORE | DS_OUT, ds_ioctl_scan/' \
 	'finding: scan succeeded, and had to fail with EBADF'
 mutant double-fetch module/names.c \
 	'/^static int ds_intern_one/,/^}/{/item->len > DOCSTORE_MAX_NAME/,+1d};s/err = ds_intern_one(session->store, &item, create);/if (item.len > DOCSTORE_MAX_NAME) return -ENAMETOOLONG; err = ds_copy_element_in(\&item, sizeof(item), arg->names, arg->name_size, arg->done) ?: ds_intern_one(session->store, \&item, create);/' \
@@ -129,7 +129,7 @@ mutant wrong-error module/names.c \
 	'/^static int ds_intern_one/,/^}/s/return -ENAMETOOLONG;/return -EINVAL;/' \
 	'finding: intern failed with EINVAL instead of ENAMETOOLONG'
 mutant undocumented-error module/request.c \
-	's/return atomic && request->nparts > 1 ? -EXDEV : 0;/return atomic \&\& request->nparts > 1 ? -524 : 0;/' \
+	's/if (atomic && request->nparts > 1)/if (atomic \&\& request->nparts > 1) return -524; if (false)/' \
 	'finding: submit failed with 524'
 mutant condition module/core/partition.c \
 	's/(delta->flags & DOCSTORE_IF_ABSENT) && exists/(delta->flags \& DOCSTORE_IF_ABSENT) \&\& !delta/' \
@@ -138,8 +138,85 @@ mutant prefix module/scan.c \
 	's/return !memcmp(ds_version_id(v), s->prefix, s->arg->prefix_len);/return true;/' \
 	'finding: scan: a document that was not asked for'
 mutant half-a-batch module/core/partition.c \
-	'/^static void ds_partition_refuse/,/^}/s/ds_change_fail(change, -ECANCELED);/;/' \
+	'/^void ds_partition_refuse/,/^}/s/ds_change_fail(change, -ECANCELED);/;/' \
 	'finding: submit|in the end'
+
+# Not what was there when the snapshot was taken.
+mutant snapshot-reads-now module/read.c \
+	's/if (!session->snapshot) {/if (true) {/' \
+	'finding: (read|in the end)'
+mutant snapshot-scans-now module/scan.c \
+	'/^static const struct docstore_version \*ds_scanner_see/,/^}/s/if (s->snapshot)/if (false)/' \
+	'finding: (scan|in the end)'
+mutant snapshot-keeps-nothing module/core/past.c \
+	'/^struct ds_pin \*ds_pins_keeper/,/^}/s/>= from ?/> from ?/' \
+	'finding: (read|scan|in the end|snapshot-info)'
+mutant snapshot-for-ever module/snapshot.c \
+	'/^static void ds_snapshot_lease_over/,/^}/s/wake_up_all(&snapshot->revoked);/;/' \
+	'finding: poll does not tell'
+mutant lease-forgotten module/snapshot.h \
+	'/^static inline bool ds_snapshot_good/,/^}/s/return .*/return true;/' \
+	'finding: (poll does not tell|.*succeeded, and had to fail with ESTALE)'
+mutant snapshot-left module/ioctl.c \
+	's/if ((op->flags & DS_NEW_FD) && ret >= 0)/if (false)/' \
+	'finding: in the end the list of snapshots'
+mutant snapshot-stays-on module/core/past.c \
+	's/if (!ds_pin_released(pins->pin\[i\]) || list->emptied)/if (true)/' \
+	'finding: in the end the list of snapshots'
+mutant snapshot-number-again module/snapshot.c \
+	's/snapshot->id = ++store->snapshot_ids;/snapshot->id = store->snapshot_ids++ \/ 2 + 1;/' \
+	'finding: snapshot: number'
+mutant together-in-part module/read.c \
+	'/^static int ds_read_together/,/^}/s/if (!err \&\& total <= arg->buffer_len)/if (!err)/;/^static int ds_read_together/,/^}/s/arg->done = 0;/;/' \
+	'finding: read-many: together'
+mutant check-writes module/submit.c \
+	's/\[DOCSTORE_OP_CHECK\] = { 0,/[DOCSTORE_OP_CHECK] = { DS_OP_WRITES,/' \
+	'finding: submit failed with EBADF'
+
+# Batches that span partitions.
+mutant half-a-span module/core/span.c \
+	's/ds_span_refuse(first, NULL, false);/ds_span_refuse(first, first->span, false);/' \
+	'finding: (submit|in the end|the kernel says)|did not come back'
+mutant span-refused-counts module/coordinator.c \
+	's/stats->refused++;/stats->commits++;/' \
+	'finding: coordinator'
+mutant span-alone module/request.c \
+	's/if (atomic && request->nparts > 1)/if (false)/' \
+	'finding: (coordinator|submit|in the end)'
+
+# Who runs a store.
+mutant setting-range module/config.c \
+	's/if (ds_config_legal(new))/if (true)/' \
+	'finding: config succeeded, and had to fail with EINVAL'
+mutant setting-right module/config.c \
+	'/^static int ds_config_may/,/^}/s/if (!ds_session_may(session, DOCSTORE_OPEN_WRITE))/if (false)/' \
+	'finding: config succeeded, and had to fail with EBADF'
+mutant setting-mixed module/config.c \
+	's/new->value\[i\] = value\[i\];/new->value[i] = value[0];/' \
+	'finding: config'
+mutant stats-room module/stats.c \
+	's/arg->latency_count = min_t(u32, arg->latency_count, DOCSTORE_STAGES);/arg->latency_count = DOCSTORE_STAGES;/' \
+	'finding: stats'
+mutant session-order module/session.c \
+	'/^int ds_ioctl_session_list/,/^}/s/arg->cursor = info.id;/arg->cursor = info.id - 1;/' \
+	'finding: session-list'
+
+# What streams yield.
+mutant stream-documents-lost module/stream_read.c \
+	's/scan->arg = before;/;/' \
+	'finding: stream-read: document .* did not come'
+mutant stream-prefix module/stream_read.c \
+	's/if (record->id_len < stream->prefix_len)/if (record->id_len <= stream->prefix_len)/' \
+	'finding: document .*, and a stream did not tell that'
+mutant stream-resume module/stream.c \
+	's/return ds_stream_state(stream) > DOCSTORE_STREAM_PAUSED ? -EPIPE : 0;/return 0;/' \
+	'finding: stream-resume succeeded, and had to fail with EPIPE'
+mutant stream-snapshot-left module/stream_read.c \
+	'/^void ds_stream_end_scan/,/^}/s/ds_snapshot_close(stream->scan->snapshot);/;/' \
+	'finding: (in the end the list of snapshots|the kernel says)'
+mutant stream-lost-too-few module/stream_read.c \
+	's/^	ds_cursor_lost(log, &cursor, &lost.records, &lost.until);/&lost.records--;/' \
+	'finding: stream-read: (change|[0-9]+ lost)'
 
 # It never comes back, or the kernel falls over.
 mutant endless module/read.c \

@@ -3,8 +3,7 @@
  * Carrying out calls: their structs are laid out in memory, and the kernel gets
  * to see them.
  */
-#include <poll.h>
-#include <sys/stat.h>
+#include <linux/docstore_stream.h>
 #include <sys/syscall.h>
 
 #include "fuzz.h"
@@ -65,7 +64,8 @@ static __u32 fz_stride(const struct fz_struct *s, unsigned int pointer)
 			return size;
 		return (f->elem ?: s->type->fields[pointer].elem)->size;
 	}
-	return 1;
+	/* Of one size only, or bytes. */
+	return s->type->fields[pointer].elem ? s->type->fields[pointer].elem->size : 1;
 }
 
 /* The length or count that a struct gives of what a field points at, if it is
@@ -168,7 +168,11 @@ static __u64 fz_lay_field(struct fz_run *run, const struct fz_program *p,
 		return s->type->size;
 	case FZ_ESIZE:
 		return (f->elem ?: s->type->fields[f->of].elem)->size;
+	case FZ_TOLD:
+		return run->told[f->of];
 	case FZ_LEN:
+		if (of->how == FZ_STRUCTURES)
+			return of->len * s->type->fields[f->of].elem->size;
 		return of->how == FZ_BYTES || of->how == FZ_SPACE ? of->len : 0;
 	case FZ_COUNT:
 		if (of->how == FZ_STRUCTURES)
@@ -246,14 +250,15 @@ static void fz_fail_nth(__u32 nth)
 }
 
 /*
- * Only calls to stores have another way, and faults are for this thread: what a ring
+ * Only calls to stores and snapshots have another way, and faults are for this thread: what a ring
  * refuses, or has other threads do, would not be ours.
  */
 static int fz_call_kernel(struct fz_run *run)
 {
 	int ret;
 
-	if (run->ring && run->fd->kind == FZ_FD_STORE && !run->call->nth)
+	if (run->ring && (run->fd->kind == FZ_FD_STORE || run->fd->kind == FZ_FD_SNAPSHOT) &&
+	    !run->call->nth)
 		return ds_ring_ioctl(run->ring, run->ring_flags, run->fd->fd, run->op->command,
 				     (void *)(unsigned long)run->address);
 	ret = syscall(SYS_ioctl, run->fd->fd, run->op->command, (unsigned long)run->address);
@@ -271,6 +276,7 @@ static void fz_run_ioctl(struct fz_run *run, const struct fz_program *p)
 	fz_lay_argument(run, p);
 	fz_memory_snapshot(run->memory);
 	fz_check_before(run);
+	run->began = ds_now();
 	if (inject)
 		fz_fail_nth(run->call->nth);
 	ret = fz_call_kernel(run);
@@ -294,6 +300,7 @@ void fz_run_again(struct fz_run *run)
 		if (piece->copy)
 			memcpy(piece->at, piece->copy, piece->len);
 	}
+	run->began = ds_now();
 	ret = syscall(SYS_ioctl, run->fd->fd, run->op->command, (unsigned long)run->address);
 	if (ret < 0)
 		ret = -errno;
@@ -312,65 +319,9 @@ void fz_run_call(struct fz_run *run, const struct fz_program *p, unsigned int ca
 	if (run->op->command)
 		fz_run_ioctl(run, p);
 	else if (!(run->op->flags & FZ_GROUP) &&
-		 (!run->shared || run->op->run == fz_run_raw || run->op->run == fz_run_file))
+		 (!run->shared || run->op->run == fz_run_raw || run->op->run == fz_run_file ||
+		  run->op->run == fz_run_stream_read))
 		run->op->run(run, p, call);
-}
-
-/* Other system calls ------------------------------------------------------------ */
-
-static void fz_slot_close(struct fz_run *run, unsigned int slot)
-{
-	struct fz_fd *fd = &run->slots[slot];
-
-	if (fd->fd >= 0)
-		close(fd->fd);
-	memset(fd, 0, sizeof(*fd));
-	fd->fd = -1;
-}
-
-/* A slot that programs may use: 5 to 9. */
-static unsigned int fz_free_slot(__u64 number)
-{
-	return 5 + number % 5;
-}
-
-unsigned int fz_run_open(struct fz_run *run, const struct fz_program *p, unsigned int call)
-{
-	static const int flags[] = { O_RDONLY, O_WRONLY, O_RDWR };
-	unsigned int slot = fz_free_slot(fz_arg(p, call, 0)), how = fz_arg(p, call, 1) % 3;
-	struct fz_fd *fd = &run->slots[slot];
-
-	fz_slot_close(run, slot);
-	fd->fd = ds_control_open(flags[how]);
-	if (fd->fd >= 0) {
-		fd->kind = FZ_FD_CONTROL;
-		fd->rights = how + 1;
-	}
-	run->calls++;
-	return 0;
-}
-
-unsigned int fz_run_dup(struct fz_run *run, const struct fz_program *p, unsigned int call)
-{
-	unsigned int slot = fz_free_slot(fz_arg(p, call, 0));
-	int fd = run->fd->fd < 0 ? -1 : dup(run->fd->fd);
-	struct fz_fd old = *run->fd;
-
-	fz_slot_close(run, slot);
-	if (fd >= 0)
-		run->slots[slot] = old;
-	run->slots[slot].fd = fd;
-	run->calls++;
-	return 0;
-}
-
-unsigned int fz_run_close(struct fz_run *run, const struct fz_program *p, unsigned int call)
-{
-	/* The standard ones are wanted again. */
-	if (p->calls[call].fd >= 5 && p->calls[call].fd < 10)
-		fz_slot_close(run, p->calls[call].fd);
-	run->calls++;
-	return 0;
 }
 
 /* An ioctl with any number, and any bytes for an argument. */
@@ -386,7 +337,7 @@ unsigned int fz_run_raw(struct fz_run *run, const struct fz_program *p, unsigned
 	for (i = 0; i < fz_nops; i++)
 		if (fz_ops[i].command && command == fz_ops[i].command)
 			return 0;
-	if (run->fd->kind != FZ_FD_CONTROL && run->fd->kind != FZ_FD_STORE)
+	if (!fz_fd_is_ours(run->fd))
 		return 0;
 	fz_memory_begin(run->memory);
 	address = fz_lay_bytes(run, s, 1);
@@ -406,57 +357,32 @@ unsigned int fz_run_raw(struct fz_run *run, const struct fz_program *p, unsigned
 	return 0;
 }
 
-static void fz_file_mmap(struct fz_run *run, __u64 number)
+/* Room for records, and reading a stream into it. */
+unsigned int fz_run_stream_read(struct fz_run *run, const struct fz_program *p, unsigned int call)
 {
-	void *p = mmap(NULL, 4096 << number % 4, number & 1 ? PROT_READ : PROT_READ | PROT_WRITE,
-		       number & 2 ? MAP_SHARED : MAP_PRIVATE, run->fd->fd, 0);
+	const struct fz_struct *s = &p->structs[p->calls[call].arg];
+	bool inject = run->call->nth && !run->signals;
+	size_t len = s->v[0].how == FZ_SPACE ? s->v[0].len : 0;
+	const char *problem;
+	__u64 address;
+	ssize_t ret;
 
-	if (p == MAP_FAILED)
-		return;
-	if (run->fd->kind == FZ_FD_CONTROL)
-		fz_find(run, "the control node could be mapped");
-	munmap(p, 4096 << number % 4);
-}
-
-unsigned int fz_run_file(struct fz_run *run, const struct fz_program *p, unsigned int call)
-{
-	__u64 number = fz_arg(p, call, 1);
-	int fd = run->fd->fd;
-	struct pollfd poll_fd = { .fd = fd, .events = POLLIN | POLLOUT };
-	char buffer[64] = "x";
-	struct stat st;
-
-	run->calls++;
-	if (run->fd->kind != FZ_FD_CONTROL && run->fd->kind != FZ_FD_STORE)
+	if (run->fd->kind != FZ_FD_STREAM || s->v[0].place == FZ_ARG)
 		return 0;
-	switch (fz_arg(p, call, 0) % 8) {
-	case 0:
-		if (read(fd, buffer, number % 64) > 0)
-			fz_find(run, "read returned data");
-		break;
-	case 1:
-		if (write(fd, buffer, number % 64) > 0)
-			fz_find(run, "write wrote data");
-		break;
-	case 2:
-		poll(&poll_fd, 1, 0);
-		break;
-	case 3:
-		fz_file_mmap(run, number);
-		break;
-	case 4:
-		lseek(fd, number, SEEK_SET);
-		break;
-	case 5:
-		fstat(fd, &st);
-		break;
-	case 6:
-		fsync(fd);
-		break;
-	case 7:
-		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) ^ (number & 1 ? O_NONBLOCK : O_APPEND));
-		break;
-	}
+	fz_memory_begin(run->memory);
+	address = fz_lay_bytes(run, s, 0);
+	if (inject)
+		fz_fail_nth(run->call->nth);
+	ret = read(run->fd->fd, (void *)(uintptr_t)address, len);
+	if (ret < 0)
+		ret = -errno;
+	if (inject)
+		fz_fail_nth(0);
+	run->calls++;
+	problem = fz_memory_guards(run->memory);
+	if (problem)
+		fz_find(run, "stream-read: %s", problem);
+	fz_stream_was_read(run, run->fd, address, len, ret);
 	return 0;
 }
 
@@ -512,7 +438,7 @@ static bool fz_main_store(struct fz_run *run)
 		s->names[i].len = 2;
 	}
 	s->nnames = ARRAY_SIZE(names);
-	return true;
+	return fz_stream_begin(run) && fz_span_begin(s, run->slots[1].fd);
 }
 
 bool fz_run_init(struct fz_run *run, const char *id)
@@ -529,7 +455,8 @@ bool fz_run_init(struct fz_run *run, const char *id)
 		run->slots[i].fd = -1;
 	fz_slot_set(run, 0, ds_control(), FZ_FD_CONTROL, DS_RW, NULL);
 	fz_slot_set(run, 4, ds_control_open(O_RDONLY), FZ_FD_CONTROL, DS_READ, NULL);
-	if (run->slots[0].fd < 0 || pipe2(fds, O_CLOEXEC))
+	if (run->slots[0].fd < 0 || pipe2(fds, O_CLOEXEC) || !fz_stream_init(run) ||
+	    !fz_settings_init(run))
 		return false;
 	fz_slot_set(run, 10, fds[0], FZ_FD_OTHER, 0, NULL);
 	close(fds[1]);
@@ -576,6 +503,7 @@ void fz_run_end(struct fz_run *run)
 	unsigned int i;
 
 	fz_drop_main_store(run);
+	fz_stream_exit(run);
 	for (i = 0; i < FZ_SLOTS; i++)
 		fz_slot_close(run, i);
 }
@@ -586,7 +514,7 @@ static int fz_reader(const struct fz_run *run, const struct fz_store *s)
 	unsigned int i;
 
 	for (i = 0; i < FZ_SLOTS; i++)
-		if (run->slots[i].fd >= 0 && run->slots[i].store == s &&
+		if (run->slots[i].kind == FZ_FD_STORE && run->slots[i].store == s &&
 		    (run->slots[i].rights & DS_READ))
 			return run->slots[i].fd;
 	return -1;
@@ -601,9 +529,11 @@ static void fz_resync(struct fz_run *run)
 		int fd = fz_reader(run, run->stores[i]);
 
 		run->stores[i]->sure = false;
+		run->stores[i]->span.sure = false;
 		if (fd >= 0)
 			fz_store_resync(run, fd, run->stores[i]);
 	}
+	fz_snapshots_learn(run);
 }
 
 static void fz_verify(struct fz_run *run)
@@ -616,19 +546,35 @@ static void fz_verify(struct fz_run *run)
 		if (fd >= 0 && run->stores[i]->used)
 			fz_store_verify(run, fd, run->stores[i]);
 	}
+	fz_snapshots_verify(run);
+	fz_streams_verify(run);
+}
+
+/* Does an operation make snapshots? */
+static bool fz_pins(const struct fz_op *op)
+{
+	return op->command == DOCSTORE_SNAPSHOT || op->command == DOCSTORE_STREAM;
 }
 
 static void fz_clean_up(struct fz_run *run, const struct fz_program *p)
 {
 	struct fz_store *s = run->stores[0];
-	bool made = false;
+	bool made = false, pinned = false, configured = false;
 	unsigned int i;
 
 	for (i = 5; i < 10; i++)
 		fz_slot_close(run, i);
-	for (i = 0; i < p->ncalls; i++)
-		if (fz_ops[p->calls[i].op].command == DOCSTORE_STORE_CREATE)
-			made = true;
+	fz_snapshot_unmap(run);
+	for (i = 0; i < p->ncalls; i++) {
+		made |= fz_ops[p->calls[i].op].command == DOCSTORE_STORE_CREATE;
+		pinned |= fz_pins(&fz_ops[p->calls[i].op]);
+		configured |= fz_ops[p->calls[i].op].command == DOCSTORE_CONFIG;
+	}
+	if (configured)
+		fz_settings_end(run);
+	if (pinned && !run->finding[0])
+		fz_snapshots_gone(run, run->slots[1].fd);
+	s->streamed = false;
 	if (made)
 		fz_remove_stores(run, false);
 	fz_forget_stores(run, 1);
@@ -651,6 +597,8 @@ bool fz_run_program(struct fz_run *run, const struct fz_program *p)
 	run->lost = false;
 	run->last[0] = 0;
 	run->last[1] = 0;
+	run->told[2] = 1;
+	run->told[3] = 1;
 	if (!run->nstores && !fz_main_store(run)) {
 		fz_find(run, "no store can be made: %s", strerror(errno));
 		fz_drop_main_store(run);
@@ -671,9 +619,17 @@ bool fz_run_program(struct fz_run *run, const struct fz_program *p)
 		run->op = op;
 		run->fd = &run->slots[run->call->fd];
 		n = op->run(run, p, i);
-		for (j = i + 1; j <= i + n; j++)
+		for (j = i + 1; j <= i + n; j++) {
 			if (fz_ops[p->calls[j].op].flags & FZ_ON_CONTROL)
 				run->lost = true;
+			if (fz_pins(&fz_ops[p->calls[j].op]))
+				fz_stores_pinned(run);
+			if (op->run != fz_run_uring)
+				fz_streams_touched(run, &fz_ops[p->calls[j].op]);
+			/* Who has set some may have been killed before he put them back. */
+			if (fz_ops[p->calls[j].op].command == DOCSTORE_CONFIG)
+				fz_settings_end(run);
+		}
 		i += n;
 		if (!run->finding[0])
 			fz_resync(run);

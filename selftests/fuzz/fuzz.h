@@ -15,7 +15,7 @@
 
 #define FZ_CALLS	24	/* calls of a program */
 #define FZ_STRUCTS	160	/* arguments of all its calls, with elements */
-#define FZ_FIELDS	20	/* fields of a struct */
+#define FZ_FIELDS	22	/* fields of a struct */
 #define FZ_ELEMENTS	24	/* elements of an array */
 #define FZ_LITERAL	16	/* longest literal; other bytes come from a seed */
 #define FZ_TEXT		(64 * 1024)	/* a program as text */
@@ -32,6 +32,7 @@ enum fz_kind {
 	FZ_RESERVED,	/* must be zero */
 	FZ_OUT,		/* filled in by the kernel */
 	FZ_INOUT,	/* both */
+	FZ_TOLD,	/* a number of a token; by default of the one that was told last */
 	FZ_LEN,		/* length of what @of points at; right by default */
 	FZ_COUNT,	/* elements of what @of points at; right by default */
 	FZ_ESIZE,	/* size of an element; right by default */
@@ -52,9 +53,11 @@ enum fz_kind {
  * @elem: type of elements
  * @mask: bits of flags
  * @min: of a number: less is refused
- * @max: of a number: more is refused; 0 if nothing is
+ * @max: of a number: more is refused; 0 if nothing is. Of an array: no more elements are
+ *	generated
  * @error: how, if not by EINVAL
  * @picks: numbers that are interesting, up to a 0 that is not the first
+ * @rare: for the most part it is 0
  * @back: bits that the kernel may change, where it is no FZ_OUT or FZ_INOUT
  */
 struct fz_field {
@@ -70,6 +73,7 @@ struct fz_field {
 	int error;
 	const __u64 *picks;
 	__u64 back;
+	bool rare;
 };
 
 /**
@@ -107,6 +111,9 @@ enum fz_op_flags {
 	FZ_BACK_ALWAYS = 1 << 5,	/* also on failure */
 	FZ_GROUP = 1 << 6,		/* is about the calls that follow */
 	FZ_EXACT = 1 << 7,		/* all reasons to fail are in tables and model */
+	FZ_ON_SNAPSHOT = 1 << 8,	/* ioctl of snapshots */
+	FZ_GIVES_FD = 1 << 9,		/* returns a descriptor */
+	FZ_ON_STREAM = 1 << 10,		/* of streams */
 };
 
 /**
@@ -306,18 +313,31 @@ enum fz_fd_kind {
 	FZ_FD_CLOSED,
 	FZ_FD_CONTROL,
 	FZ_FD_STORE,
+	FZ_FD_SNAPSHOT,
+	FZ_FD_STREAM,
 	FZ_FD_OTHER,
 };
 
 struct fz_store;
+struct fz_snapshot;
+struct fz_stream;
 struct ds_ring;
 
+/* Of a snapshot or stream, @store is the store that it is of. */
 struct fz_fd {
 	int fd;
 	__u8 kind;
 	__u8 rights;
 	struct fz_store *store;
+	struct fz_snapshot *snapshot;
+	struct fz_stream *stream;
 };
+
+static inline bool fz_fd_is_ours(const struct fz_fd *fd)
+{
+	return fd->kind == FZ_FD_CONTROL || fd->kind == FZ_FD_STORE ||
+	       fd->kind == FZ_FD_SNAPSHOT || fd->kind == FZ_FD_STREAM;
+}
 
 #define FZ_STORES	8
 
@@ -336,6 +356,9 @@ struct fz_fd {
  * @signals: signals may come
  * @ring: calls to stores go by io_uring, or NULL
  * @ring_flags: what is said of each of them
+ * @kept: the page of a snapshot that stays mapped, or NULL
+ * @kept_was: what was in it
+ * @began: when the call began
  * @call: the call that runs
  * @op: its operation
  * @arg: its argument in memory, or NULL where it is not ours
@@ -346,6 +369,9 @@ struct fz_fd {
  * @may: or may fail with one of these
  * @sure: the model knows what comes
  * @last: cursors that calls gave back
+ * @told: of the program's store a token: incarnation, when it was created, and numbers
+ * @settings: the module's, before there were programs
+ * @backlog: bytes of a backlog, before that
  * @calls: how many calls were made
  * @finding: what was wrong, or empty
  */
@@ -363,6 +389,9 @@ struct fz_run {
 	bool signals;
 	struct ds_ring *ring;
 	__u8 ring_flags;
+	struct docstore_map_snapshot *kept;
+	struct docstore_map_snapshot *kept_was;
+	__u64 began;
 	unsigned int programs;
 	const struct fz_program *program;
 	unsigned int at;
@@ -379,6 +408,9 @@ struct fz_run {
 	bool sure;
 	void *expect;
 	__u64 last[2];
+	__u64 told[4];
+	struct docstore_config settings;
+	__u64 backlog;
 	__u64 calls;
 	char finding[512];
 };
@@ -431,11 +463,16 @@ unsigned int fz_run_signals(struct fz_run *run, const struct fz_program *p, unsi
 unsigned int fz_run_uring(struct fz_run *run, const struct fz_program *p, unsigned int call);
 unsigned int fz_run_flip(struct fz_run *run, const struct fz_program *p, unsigned int call);
 unsigned int fz_run_zap(struct fz_run *run, const struct fz_program *p, unsigned int call);
-/* exec.c: other system calls */
+/* exec.c: ioctls that there are not */
+unsigned int fz_run_raw(struct fz_run *run, const struct fz_program *p, unsigned int call);
+/* exec.c: read(2) of a stream */
+unsigned int fz_run_stream_read(struct fz_run *run, const struct fz_program *p,
+				unsigned int call);
+/* files.c: other system calls */
+void fz_slot_close(struct fz_run *run, unsigned int slot);
 unsigned int fz_run_open(struct fz_run *run, const struct fz_program *p, unsigned int call);
 unsigned int fz_run_dup(struct fz_run *run, const struct fz_program *p, unsigned int call);
 unsigned int fz_run_close(struct fz_run *run, const struct fz_program *p, unsigned int call);
-unsigned int fz_run_raw(struct fz_run *run, const struct fz_program *p, unsigned int call);
 unsigned int fz_run_file(struct fz_run *run, const struct fz_program *p, unsigned int call);
 
 /* The program's number of a field, for operations that are no ioctls. */

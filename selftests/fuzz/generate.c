@@ -154,12 +154,14 @@ static void fz_struct_size(struct fz_value *v, const struct fz_type *type, struc
 }
 
 static void fz_elements(struct fz_program *p, struct fz_value *v, const struct fz_type *type,
-			struct ds_random *r, bool odd)
+			struct ds_random *r, bool odd, unsigned int max)
 {
 	static const __u8 counts[] = { 1, 1, 1, 2, 2, 3, 4, 6, 12 };
 	unsigned int n = counts[ds_below(r, ARRAY_SIZE(counts))];
 	unsigned int i, j, strange = n;
 
+	if (max && n > max)
+		n = max;
 	if (p->nstructs + n > FZ_STRUCTS)
 		n = FZ_STRUCTS - p->nstructs;
 	if (odd)
@@ -197,7 +199,8 @@ static void fz_any(struct fz_struct *s, unsigned int field, struct ds_random *r,
 	s->v[2].how = FZ_DEFAULT;
 	s->v[5].how = FZ_DEFAULT;
 	if (code == DOCSTORE_OP_SET || code == DOCSTORE_OP_ADD ||
-	    (code != DOCSTORE_OP_DELETE && code != DOCSTORE_OP_TOUCH && fz_one_in(r, 2))) {
+	    (code != DOCSTORE_OP_DELETE && code != DOCSTORE_OP_TOUCH &&
+	     code != DOCSTORE_OP_CHECK && fz_one_in(r, 2))) {
 		s->v[5].how = FZ_NUM;
 		s->v[5].number = 1 + ds_below(r, 5);
 	}
@@ -244,6 +247,8 @@ void fz_generate_value(struct fz_program *p, struct fz_struct *s, unsigned int f
 
 	/* Not what fz_any() will choose, or has chosen. */
 	v->place = FZ_PLAIN;
+	if (f->rare && !odd && !fz_one_in(r, 5))
+		return;
 	switch (f->kind) {
 	case FZ_SIZE:
 		if (odd)
@@ -258,11 +263,17 @@ void fz_generate_value(struct fz_program *p, struct fz_struct *s, unsigned int f
 	case FZ_NUMBER:
 		fz_number(v, f, r, odd);
 		break;
+	case FZ_TOLD:
+		if (odd || fz_one_in(r, 6))
+			fz_number(v, f, r, odd);
+		break;
 	case FZ_FLAGS:
 		v->how = FZ_NUM;
 		v->number = f->min;
 		if (odd)
 			v->number = fz_interesting(r, f->size);
+		else if (f->picks && fz_one_in(r, 2))
+			v->number = fz_pick(f, r);
 		else if (f->mask && fz_one_in(r, f->min ? 2 : 5))
 			v->number = (ds_random(r) & f->mask) ?: f->mask;
 		break;
@@ -297,7 +308,7 @@ void fz_generate_value(struct fz_program *p, struct fz_struct *s, unsigned int f
 		fz_place(v, r, odd);
 		break;
 	case FZ_ARRAY:
-		fz_elements(p, v, f->elem, r, odd);
+		fz_elements(p, v, f->elem, r, odd, f->max);
 		fz_place(v, r, odd && fz_one_in(r, 2));
 		break;
 	case FZ_ANY:
@@ -321,13 +332,31 @@ static unsigned int fz_generate_op(struct ds_random *r)
 	return i;
 }
 
+/* Does a call of the program give a descriptor of this kind? */
+static bool fz_generated(const struct fz_program *p, unsigned int command)
+{
+	unsigned int i;
+
+	for (i = 0; i < p->ncalls; i++)
+		if (fz_ops[p->calls[i].op].command == command)
+			return true;
+	return false;
+}
+
 /* Mostly one that the operation is meant for. */
-static unsigned int fz_generate_slot(const struct fz_op *op, struct ds_random *r)
+static unsigned int fz_generate_slot(const struct fz_program *p, const struct fz_op *op,
+				     struct ds_random *r)
 {
 	unsigned int store = 1, n;
 
 	if (fz_one_in(r, 25))
 		return ds_below(r, FZ_SLOTS);
+	/* Where the first ones go that programs open. */
+	if ((op->flags & FZ_ON_SNAPSHOT) && fz_generated(p, DOCSTORE_SNAPSHOT) && fz_one_in(r, 2))
+		return 5 + ds_below(r, 2);
+	if (((op->flags & FZ_ON_SNAPSHOT) && !(op->flags & FZ_ON_STORE)) ||
+	    (op->flags & FZ_ON_STREAM))
+		return 5 + ds_below(r, 3);
 	if (fz_one_in(r, 6))
 		store = 5 + ds_below(r, 3);
 	else if (fz_one_in(r, 10))
@@ -336,7 +365,7 @@ static unsigned int fz_generate_slot(const struct fz_op *op, struct ds_random *r
 		n = ds_below(r, 4);
 		return n == 3 ? 5 + ds_below(r, 3) : n ? store : 0;
 	}
-	if (op->flags & FZ_ON_CONTROL)
+	if ((op->flags & FZ_ON_CONTROL) && (!(op->flags & FZ_ON_STORE) || fz_one_in(r, 2)))
 		return fz_one_in(r, 12) ? 4 : 0;
 	return store;
 }
@@ -353,12 +382,12 @@ static bool fz_generate_one(struct fz_program *p, unsigned int number, struct ds
 	p->ncalls++;
 	memset(call, 0, sizeof(*call));
 	call->op = number;
-	call->fd = fz_generate_slot(op, r);
+	call->fd = fz_generate_slot(p, op, r);
 	call->arg = p->nstructs;
 	fz_struct_new(p, op->type);
 	for (i = 0; i < op->type->nfields; i++)
 		fz_generate_value(p, &p->structs[call->arg], i, r, i == which);
-	if (!op->command)
+	if (!op->command && !(op->flags & FZ_ON_STREAM))
 		return true;
 	/* What is too long, and whether it matters, go together. */
 	call->tail = ds_below(r, 2);

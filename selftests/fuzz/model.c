@@ -60,6 +60,26 @@ void fz_doc_clone(struct fz_doc *to, const struct fz_doc *from)
 		to->props[i].value = fz_dup(from->props[i].value, from->props[i].len);
 }
 
+/* Its documents; what else there is to know of it is the other store's. */
+struct fz_store *fz_store_clone(const struct fz_store *from)
+{
+	struct fz_store *s = fz_dup(from, sizeof(*from));
+	__u32 i;
+
+	for (i = 0; i < s->ndocs; i++)
+		fz_doc_clone(&s->docs[i], &from->docs[i]);
+	return s;
+}
+
+__u32 fz_store_documents(const struct fz_store *s)
+{
+	__u32 n = 0, i;
+
+	for (i = 0; i < s->ndocs; i++)
+		n += s->docs[i].exists;
+	return n;
+}
+
 struct fz_doc *fz_doc_find(struct fz_store *s, const __u8 *id, __u32 len)
 {
 	__u32 i;

@@ -218,12 +218,11 @@ void fz_after_store_info(struct fz_run *run, int ret)
 {
 	struct docstore_store_info out;
 	const struct fz_store *s = run->fd->store;
-	__u32 documents = 0, i;
+	__u32 documents;
 
 	if (!fz_came_back(run, ret, &out) || !s || run->wild)
 		return;
-	for (i = 0; i < s->ndocs; i++)
-		documents += s->docs[i].exists;
+	documents = fz_store_documents(s);
 	if (strcmp((char *)out.name, (char *)s->name) || !out.incarnation || !out.created ||
 	    out.flags || out.__reserved || out.bytes > out.max_bytes ||
 	    (s->max_bytes && out.max_bytes != s->max_bytes))
@@ -233,6 +232,9 @@ void fz_after_store_info(struct fz_run *run, int ret)
 	if (s->sure && out.documents != documents)
 		fz_find(run, "store-info: %llu documents instead of %u",
 			(unsigned long long)out.documents, documents);
+	if (!s->pinned && out.bytes_snapshots)
+		fz_find(run, "store-info: %llu bytes are kept for snapshots, and there are none",
+			(unsigned long long)out.bytes_snapshots);
 }
 
 /* Names ------------------------------------------------------------------------ */

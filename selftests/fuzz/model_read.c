@@ -10,12 +10,16 @@ static __u32 fz_least(__u32 a, __u32 b)
 	return a < b ? a : b;
 }
 
-/* The model's store, if it knows what is in it. */
-static struct fz_store *fz_known(const struct fz_run *run)
+/* The model's store, if it knows what is in it; of a snapshot, what was in it then. */
+struct fz_store *fz_known(const struct fz_run *run)
 {
 	struct fz_store *s = run->fd->store;
 
-	return s && s->sure && s->names_sure && !run->wild ? s : NULL;
+	if (!s || !s->names_sure)
+		return NULL;
+	if (run->fd->snapshot)
+		return run->fd->snapshot->frozen->sure ? run->fd->snapshot->frozen : NULL;
+	return s->sure && !run->wild ? s : NULL;
 }
 
 /* A document somewhere in a caller's buffer, aligned; to be freed. */
@@ -46,7 +50,7 @@ static void fz_check_doc(struct fz_run *run, const struct fz_doc *d, __u64 at, _
 	free(v);
 }
 
-static void fz_check_property_number(struct fz_run *run, __u32 number)
+void fz_check_property_number(struct fz_run *run, __u32 number)
 {
 	const struct fz_store *s = run->fd->store;
 
@@ -89,7 +93,7 @@ void fz_before_read(struct fz_run *run)
 	if (arg->id_len <= DOCSTORE_MAX_ID &&
 	    !fz_memory_readable(run->memory, arg->id, arg->id_len))
 		fz_error_add(&run->must, EFAULT);
-	if (fz_error_any(&run->must))
+	if (fz_lease_before(run) || fz_error_any(&run->must))
 		return;
 	if (!s) {
 		fz_error_add(&run->may, ENOENT);
@@ -117,6 +121,7 @@ void fz_after_read(struct fz_run *run, int ret)
 	struct fz_prop *p = NULL;
 	__u32 len = 0;
 
+	fz_lease_after(run, ret);
 	if (!fz_came_back(run, ret, &out))
 		return;
 	if (!arg->property && out.length <= arg->buffer_len)
@@ -149,6 +154,7 @@ void fz_before_read_many(struct fz_run *run)
 		fz_error_add(&run->may, EFAULT);
 	if (fz_error_any(&run->must))
 		return;
+	fz_lease_before(run);
 	for (i = 0; i < arg->count; i++) {
 		__u64 at = arg->items + (__u64)i * arg->item_size;
 		const __u8 *bytes = (void *)(uintptr_t)at;
@@ -185,6 +191,30 @@ static int fz_item_result(struct fz_store *s, const struct docstore_read_item *i
 	return *d && (*d)->exists ? 0 : -ENOENT;
 }
 
+/* Where they do not fit together, what is asked for is room for all of them. */
+static void fz_check_together(struct fz_run *run, const struct docstore_read_many *arg,
+			      const struct docstore_read_many *out)
+{
+	struct fz_store *s = fz_known(run);
+	struct docstore_read_item item;
+	__u64 need = 0;
+	struct fz_doc *d;
+	__u32 i;
+
+	if (out->done || out->used || out->needed <= arg->buffer_len)
+		fz_find(run, "read-many: together, %u of %u are done, %u used of %u, %u needed",
+			out->done, arg->count, out->used, arg->buffer_len, out->needed);
+	for (i = 0; s && i < arg->count; i++) {
+		memcpy(&item, (void *)(uintptr_t)(arg->items + (__u64)i * arg->item_size),
+		       sizeof(item));
+		if (!fz_item_result(s, &item, &d))
+			need = ((need + 7) & ~7ULL) + fz_doc_size(d);
+	}
+	if (s && need <= 0xffffffffU && out->needed != need)
+		fz_find(run, "read-many: together, %u bytes needed instead of %llu", out->needed,
+			(unsigned long long)need);
+}
+
 static void fz_check_item(struct fz_run *run, const struct docstore_read_many *arg,
 			  const struct docstore_read_many *out,
 			  const struct docstore_read_item *item, __u32 i)
@@ -213,6 +243,7 @@ void fz_after_read_many(struct fz_run *run, int ret)
 	struct fz_doc *d;
 	__u32 i;
 
+	fz_lease_after(run, ret);
 	if (!fz_came_back(run, ret, &out))
 		return;
 	if (out.done > arg->count || out.used > arg->buffer_len) {
@@ -231,6 +262,10 @@ void fz_after_read_many(struct fz_run *run, int ret)
 	if (out.done == arg->count) {
 		if (out.needed)
 			fz_find(run, "read-many: all is done, and %u bytes are needed", out.needed);
+		return;
+	}
+	if (arg->flags & DOCSTORE_READ_TOGETHER) {
+		fz_check_together(run, arg, &out);
 		return;
 	}
 	memcpy(&item, (void *)(uintptr_t)(arg->items + (__u64)i * arg->item_size), sizeof(item));
@@ -254,6 +289,7 @@ void fz_before_scan(struct fz_run *run)
 		fz_error_add(&run->must, EFAULT);
 	if (!fz_memory_writable(run->memory, arg->buffer, arg->buffer_len))
 		fz_error_add(&run->may, EFAULT);
+	fz_lease_before(run);
 }
 
 static bool fz_scan_wants(const struct docstore_scan *arg, const struct fz_doc *d)
@@ -314,6 +350,7 @@ void fz_after_scan(struct fz_run *run, int ret)
 	struct docstore_scan out;
 	__u32 n, want = 0, i;
 
+	fz_lease_after(run, ret);
 	if (!fz_came_back(run, ret, &out))
 		return;
 	run->last[0] = out.cursor[0];
@@ -521,4 +558,20 @@ bool fz_store_empty(struct fz_run *run, int fd, struct fz_store *s)
 	s->ndocs = 0;
 	s->used = false;
 	return !run->finding[0];
+}
+
+/* Nothing that can be read comes of hints. */
+void fz_before_hint(struct fz_run *run)
+{
+	const struct docstore_hint *arg = ARG(docstore_hint);
+
+	if (arg->count && arg->count <= DOCSTORE_MAX_HINTS &&
+	    !fz_memory_readable(run->memory, arg->hashes, arg->count * sizeof(__u64)))
+		fz_error_add(&run->must, EFAULT);
+}
+
+void fz_after_hint(struct fz_run *run, int ret)
+{
+	(void)run;
+	(void)ret;
 }

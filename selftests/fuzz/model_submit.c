@@ -60,6 +60,7 @@ static const __u32 fz_types[] = {
 	[DOCSTORE_OP_DELETE] = 1 << DOCSTORE_TYPE_NONE,
 	[DOCSTORE_OP_TOUCH] = 1 << DOCSTORE_TYPE_NONE | 1 << DOCSTORE_TYPE_U64,
 	[DOCSTORE_OP_SET_TYPE] = 1 << DOCSTORE_TYPE_NONE,
+	[DOCSTORE_OP_CHECK] = 1 << DOCSTORE_TYPE_NONE,
 };
 
 static bool fz_has_bytes(const struct docstore_op *op)
@@ -91,9 +92,11 @@ static void fz_check_op(struct fz_run *run, const struct fz_store *s, const stru
 			struct fz_errors *errors)
 {
 	bool named = op->code == DOCSTORE_OP_SET || op->code == DOCSTORE_OP_ADD;
-	bool nameless = op->code == DOCSTORE_OP_DELETE || op->code == DOCSTORE_OP_TOUCH;
+	bool nameless = op->code == DOCSTORE_OP_DELETE || op->code == DOCSTORE_OP_TOUCH ||
+			op->code == DOCSTORE_OP_CHECK;
+	bool reads = op->code == DOCSTORE_OP_GET || op->code == DOCSTORE_OP_CHECK;
 
-	if (!op->code || op->code > DOCSTORE_OP_SET_TYPE ||
+	if (!op->code || op->code > DOCSTORE_OP_CHECK ||
 	    op->type > DOCSTORE_TYPE_JSON || !(fz_types[op->code] & (1U << op->type)) ||
 	    (op->flags & ~7) || op->__reserved0 || op->__reserved1 || op->__reserved2[0] ||
 	    op->__reserved2[1] || !op->id_len ||
@@ -106,7 +109,7 @@ static void fz_check_op(struct fz_run *run, const struct fz_store *s, const stru
 		fz_error_add(errors, EINVAL);
 	else if (op->property && (!s || !s->names_sure))
 		fz_error_add(&run->may, EINVAL);
-	if (!(run->fd->rights & (op->code == DOCSTORE_OP_GET ? DS_READ : DS_WRITE)))
+	if (!(run->fd->rights & (reads ? DS_READ : DS_WRITE)))
 		fz_error_add(errors, EBADF);
 }
 
@@ -181,6 +184,8 @@ static int fz_apply(struct fz_batch *b, struct fz_batch_doc *d, __u32 i)
 	__u32 len = 8;
 
 	switch (op->code) {
+	case DOCSTORE_OP_CHECK:
+		return 0;
 	case DOCSTORE_OP_GET:
 		if (!doc->exists)
 			return -ENOENT;
@@ -368,6 +373,7 @@ static void fz_submit_unknown(struct fz_run *run, struct fz_store *s)
 	if (s && !run->wild) {
 		s->sure = false;
 		s->used = true;
+		s->span.sure = false;
 	}
 }
 
@@ -381,8 +387,6 @@ void fz_before_submit(struct fz_run *run)
 		fz_error_add(&run->must, E2BIG);
 	if (arg->timeout_ms)
 		fz_error_add(&run->may, ETIMEDOUT);
-	if ((arg->flags & DOCSTORE_SUBMIT_ATOMIC) && (!s || s->partitions > 1))
-		fz_error_add(&run->may, EXDEV);
 	if (fz_error_any(&run->must))
 		return;
 	if (run->alias) {
@@ -408,8 +412,6 @@ void fz_before_submit(struct fz_run *run)
 		fz_batch_free(b);
 		return;
 	}
-	if ((arg->flags & DOCSTORE_SUBMIT_ATOMIC) && b->ndocs == 1)
-		run->may.bits[EXDEV / 64] &= ~(1ULL << EXDEV % 64);
 	s->used = true;
 	fz_foresee_batch(arg, b);
 	run->expect = b;
@@ -530,6 +532,29 @@ static void fz_check_results(struct fz_run *run, struct fz_batch *b, struct fz_s
 	for (i = 0; i < b->ndocs && s->sure; i++)
 		if (done[i] && b->docs[i].changed && !b->docs[i].failed)
 			fz_commit_doc(run, s, &b->docs[i], versions[i]);
+		else if (done[i] && !b->docs[i].failed &&
+			 versions[i] != (b->docs[i].doc.exists ? b->docs[i].doc.version : 0))
+			fz_find(run, "submit: version %llu of what was not changed",
+				(unsigned long long)versions[i]);
+}
+
+/* The coordinator has had another batch if it was one for it. */
+static void fz_count_span(const struct docstore_submit *arg, const struct fz_batch *b,
+			  struct fz_store *s)
+{
+	bool failed = false;
+	__u32 i;
+
+	if (!s->sure) {
+		s->span.sure = false;
+		return;
+	}
+	if (!(arg->flags & DOCSTORE_SUBMIT_ATOMIC) || !fz_spans(s, b->ops, b->count))
+		return;
+	for (i = 0; i < b->ndocs; i++)
+		failed |= b->docs[i].failed;
+	s->span.commits += !failed;
+	s->span.refused += failed;
 }
 
 void fz_after_submit(struct fz_run *run, int ret)
@@ -544,5 +569,7 @@ void fz_after_submit(struct fz_run *run, int ret)
 		s->sure = false;
 	else if (!ret)
 		fz_check_results(run, b, s);
+	if (!ret || !s->sure)
+		fz_count_span(ARG(docstore_submit), b, s);
 	fz_batch_free(b);
 }

@@ -24,8 +24,7 @@ static struct ds_store *store;
 
 static struct ds_store *open_new(const char *name)
 {
-	/* One partition: an atomic batch may not span them, so far. */
-	struct ds_create_opts opts = { .size = sizeof(opts), .partitions = 1 };
+	struct ds_create_opts opts = { .size = sizeof(opts), .partitions = 3 };
 	struct ds_store *s;
 	int err;
 

@@ -10,76 +10,10 @@
 # Braces and dollars are JSON's, and the exit code is what it is about.
 # shellcheck disable=SC2016,SC2181
 
-DOCSTORE=${DOCSTORE:-docstore}
-case $DOCSTORE in
-*/*) DOCSTORE=$(cd "$(dirname "$DOCSTORE")" && pwd)/$(basename "$DOCSTORE") ;;
-esac
+# shellcheck source=tool_tap.sh
+. "$(dirname "$0")/tool_tap.sh"
 
-dir=$(mktemp -d) || exit 1
-trap 'cd /; rm -rf "$dir"' EXIT
-cd "$dir" || exit 1
-if [ -n "$FAKE" ]; then
-	DOCSTORE_FAKE=$dir/kernel
-	export DOCSTORE_FAKE
-elif [ ! -e /dev/docstore ]; then
-	echo "1..0 # SKIP the module is not loaded"
-	exit 4
-fi
-
-n=0
-bad=0
 store=tool_test
-
-result()
-{
-	n=$((n + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $n $2"
-	else
-		echo "not ok $n $2"
-		bad=$((bad + 1))
-		sed 's/^/# out: /' out | head -n 5
-		sed 's/^/# err: /' err | head -n 5
-	fi
-}
-
-# expect CODE WHAT ARGUMENTS...: the exit code
-expect()
-{
-	code=$1
-	what=$2
-	shift 2
-	"$DOCSTORE" --store $store "$@" >out 2>err </dev/null
-	got=$?
-	[ $got -eq "$code" ]
-	result $? "$what (exit code $code)"
-	[ $got -eq "$code" ] || echo "# exit code $got of: $*"
-}
-
-# prints WHAT TEXT ARGUMENTS...: success, and exactly this output with a newline
-prints()
-{
-	what=$1
-	text=$2
-	shift 2
-	"$DOCSTORE" --store $store "$@" >out 2>err </dev/null
-	got=$?
-	printf '%s\n' "$text" >want
-	[ $got -eq 0 ] && cmp -s out want
-	result $? "$what"
-}
-
-# says TEXT WHAT: the last command's message has this in it
-says()
-{
-	grep -q -- "$1" err
-	result $? "$2"
-}
-
-run()
-{
-	"$DOCSTORE" --store $store "$@" >out 2>err
-}
 
 run remove
 
@@ -357,6 +291,162 @@ result $? "import the same id twice"
 prints "the last one counts, and each is a version" '{"_id":"twice","_version":2,"n":2}' get twice
 expect 8 "import of a file that is not there" import nowhere
 
+# --- all or nothing
+
+printf '{"_id":"at1","n":1}\n{"_id":"at2","n":1}\n{"_id":"at1","n":2}\n' >atomic.jsonl
+expect 0 "import --atomic" import --atomic atomic.jsonl
+says '3 documents stored' "it says how many"
+prints "of two with the same id the last one counts" 2 get at1 n
+printf '{"_id":"at1","n":9}\n{"_id":"at3","n":9}\n{"_id":"at4","n":}\n' >broken.jsonl
+expect 7 "import --atomic: a bad line" import --atomic broken.jsonl
+says 'broken.jsonl:3: ' "it says which one"
+says '^docstore: 0 documents stored.*nothing was changed' "and that nothing was stored"
+expect 1 "nothing of it is there" get at3
+prints "what was there stays" 2 get at1 n
+awk 'BEGIN {
+	print "{\"_id\":\"at1\",\"n\":9}"
+	printf "{\"_id\":\"at5\",\"p\":0"
+	for (i = 0; i < 1024; i++)
+		printf ",\"p%d\":%d", i, i
+	print "}"
+	print "{\"_id\":\"at6\",\"n\":9}"
+}' >refused.jsonl
+expect 7 "import --atomic: a document that is refused" import --atomic refused.jsonl
+says 'refused.jsonl:2: "at5": too large' "it says which one"
+expect 1 "nothing behind it is there" get at6
+prints "nor what stands before it" 2 get at1 n
+awk 'BEGIN { for (i = 0; i < 4097; i++) printf "{\"_id\":\"x%d\",\"n\":%d}\n", i, i }' >large.jsonl
+expect 7 "import --atomic: too many operations" import --atomic large.jsonl
+says '16388 operations .*at most 16384 ' "it says how many, and the limit"
+expect 1 "and stores none" get x0
+head -n 4096 large.jsonl >fits.jsonl
+expect 0 "import --atomic of as many as there may be" import --atomic fits.jsonl
+prints "all are there" 4095 get x4095 n
+awk 'BEGIN {
+	s = "z"
+	while (length(s) < 1000000)
+		s = s s
+	for (i = 0; i < 17; i++)
+		printf "{\"_id\":\"y%d\",\"s\":\"%s\"}\n", i, substr(s, 1, 1000000)
+}' >heavy.jsonl
+expect 7 "import --atomic: too many bytes" import --atomic heavy.jsonl
+says ' 16.2 MiB of ids and values; at most 16384 and 16.0 MiB ' "it says how many, and the limit"
+expect 2 "import --atomic --continue" import --atomic --continue atomic.jsonl
+expect 2 "import --atomic --skip-existing" import -a -n atomic.jsonl
+expect 0 "import --atomic of nothing" import -q --atomic /dev/null
+
+# --- check
+expect 0 "check" check
+grep -q ' documents and [0-9]* pieces of memory looked at, 0 findings$' out
+result $? "check finds nothing"
+expect 0 "check --repair --json" check --repair --json
+grep -q '"found":0,"repaired":0,"findings":\[\]}$' out
+result $? "check --json finds nothing"
+expect 2 "check with an option that there is not" check --nothing
+if [ -n "$FAKE" ]; then
+	expect 0 "break the flags of a document" put broken:flags '{}'
+	expect 7 "check finds it" check
+	grep -q '^flags: partition [0-9]*, rule 5 at [0-9]*: is [0-9]*, should be [0-9]*$' out
+	result $? "and says what"
+	expect 7 "check --json finds it" check --json
+	grep -q '"findings":\[{"validator":"flags","partition":.*"repaired":false}\]}$' out
+	result $? "and says what"
+	expect 0 "check --repair repairs it" check --repair
+	grep -q ', repaired$' out
+	result $? "and says so"
+	expect 0 "it was repaired" check
+	expect 0 "break what can't be repaired" put broken:index '{}'
+	expect 0 "break a queue" put broken:queues '{}'
+	expect 7 "check --repair finds it" check -r
+	grep -q '^queues: rule' out
+	result $? "and what is about no partition"
+	expect 0 "away with it" del broken:index
+	expect 0 "away with it" del broken:queues
+	expect 0 "away with it" del broken:flags
+fi
+
+# --- coordinator and snapshots
+
+expect 0 "coordinator" coordinator
+grep -q '^  wait now  *0$' out && grep -q '^  carried out  *[1-9]' out
+result $? "coordinator describes it"
+expect 0 "coordinator --json" coordinator --json
+grep -q '^{"queued":0,"max_queued":[1-9].*,"commits":[1-9].*,"waiting":\[\]}$' out
+result $? "coordinator --json describes it"
+
+expect 0 "snapshot list of none" snapshot list
+[ "$(wc -l <out)" -eq 1 ]
+result $? "there is none"
+expect 0 "put" put frozen '{"n":1}'
+# in_snapshot WHAT TEXT COMMAND: what a shell prints that runs in a snapshot
+in_snapshot()
+{
+	what=$1
+	printf '%s\n' "$2" >want
+	"$DOCSTORE" --store $store snapshot run -- sh -c "d='$DOCSTORE'; $3" >out 2>err
+	[ $? -eq 0 ] && cmp -s out want
+	result $? "$what"
+}
+in_snapshot "snapshot run: what is written is not seen" "2
+1
+2" '$d incr frozen n; $d get frozen n; $d --store other get frozen n 2>/dev/null; $d incr frozen x 2'
+prints "but it is there" '{"_id":"frozen","_version":3,"n":2,"x":2}' get frozen
+in_snapshot "ls and export in a snapshot" 'frozen
+{"_id":"frozen","_version":3,"n":2,"x":2}' '$d put frozen2 {}; $d del frozen; $d ls frozen; $d export --prefix frozen'
+prints "ls outside of it" frozen2 ls frozen
+in_snapshot "the store is the same, by its name as well" "1
+1" "\$d put frozen '{\"n\":1}'; \$d del frozen2; \$d get frozen n 2>/dev/null || \$d --store $store ls frozen | wc -l; \$d --store $store info | grep -c '^store $store\$'"
+expect 0 "del" del frozen
+expect 0 "put" put frozen '{"n":1}'
+in_snapshot "--snapshot FD" 1 '$d incr frozen n >/dev/null; fd=$DOCSTORE_SNAPSHOT; unset DOCSTORE_SNAPSHOT; $d --snapshot $fd get frozen n'
+in_snapshot "--snapshot FD, and another store" 2 "\$d --store default --snapshot \$DOCSTORE_SNAPSHOT get x 2>/dev/null; echo \$?"
+in_snapshot "--snapshot FD, and a command that writes" 2 '$d --snapshot $DOCSTORE_SNAPSHOT del frozen 2>/dev/null; echo $?'
+in_snapshot "a snapshot within a snapshot" "2
+3" '$d incr frozen n >/dev/null; $d get frozen n; exec $d snapshot run -- $d get frozen n'
+"$DOCSTORE" --store $store --snapshot 0 get frozen >out 2>err </dev/null
+[ $? -eq 2 ]
+result $? "--snapshot: no descriptor of a snapshot (exit code 2)"
+says "'0' is no descriptor of a snapshot" "it says so"
+expect 0 "snapshot run of true" snapshot run true
+expect 1 "snapshot run of false" snapshot run -- false
+expect 127 "snapshot run of what is not there" snapshot run -- ./nothing
+expect 126 "snapshot run of what cannot be run" snapshot run -- ./all.jsonl
+expect 2 "snapshot run of nothing" snapshot run
+expect 2 "snapshot run: no such lease" snapshot run --lease 0 -- true
+expect 2 "snapshot: neither list nor run" snapshot walk
+expect 2 "snapshot: nothing" snapshot
+in_snapshot "a lease that is over" 8 "exec \$d snapshot run --lease 1 -- sh -c 'sleep 2; \$0 get frozen n 2>over; echo \$?' \$d"
+grep -q 'the snapshot is gone: its lease is over' over
+result $? "it says so"
+if [ -z "$FAKE" ]; then
+	in_snapshot "a snapshot is listed" 1 '$d snapshot list | grep -c "  -  .*  kept$"'
+	in_snapshot "and in JSON" 1 '$d snapshot list --json | grep -c "^{\"id\":[1-9].*\"lease_ms\":0,.*\"uid\":0,\"revoked\":false}$"'
+	# Two documents that are always written together.
+	printf '{"_id":"pair1","n":0}\n{"_id":"pair2","n":0}\n' >pair.jsonl
+	"$DOCSTORE" --store $store import -q pair.jsonl
+	(
+		i=1
+		while [ ! -e stop ]; do
+			printf '{"_id":"pair1","n":%d}\n{"_id":"pair2","n":%d}\n' $i $i |
+				"$DOCSTORE" --store $store import -q --atomic || echo "$i" >>wrong
+			i=$((i + 1))
+		done
+		echo $i >stopped
+	) &
+	for i in $(seq 60); do
+		set -- --prefix pair
+		[ $((i % 2)) = 0 ] || set -- "$@" --sort
+		"$DOCSTORE" --store $store export "$@" >pair
+		[ "$(sed 's/.*"n":\([0-9]*\)}/\1/' pair | sort | uniq -c | awk '{ print $1 }')" = 2 ] ||
+			cat pair >>wrong
+	done
+	: >stop
+	wait
+	[ ! -e wrong ] && [ "$(cat stopped)" -gt 10 ]
+	result $? "an export is of one moment, while others write"
+	[ ! -e wrong ] || sed 's/^/# /' wrong
+fi
+
 # Enough for many batches, and values of every length.
 awk 'BEGIN {
 	s = "x"
@@ -410,8 +500,71 @@ result $? "no command (exit code 2)"
 expect 0 "--version" --version
 grep -q '^docstore [0-9]' out
 result $? "it prints a version"
+
+# --- state
+
+expect 2 "hot: no number" hot -n many
+expect 2 "hot: an option that there is not" hot --by size
+expect 2 "state: no flag" state --flag warm
+expect 2 "state: no pattern" state --pattern random
+expect 2 "state: no order" state --by name
+expect 2 "state: two names" state a b
+if [ -n "$FAKE" ]; then
+	expect 8 "state: a store that is not mapped" state
+	says 'cannot be mapped' "it says so"
+	expect 8 "hot: a store that is not mapped" hot
+else
+	other=$store
+	store=${store}_state
+	expect 0 "create one to look at states" create --partitions 2
+	awk 'BEGIN { for (i = 0; i < 100; i++) printf "{\"_id\":\"s%d\",\"n\":%d}\n", i, i }' \
+		>state.jsonl
+	expect 0 "import for states" import state.jsonl
+	expect 0 "state" state
+	grep -q '^documents  *100$' out && grep -q '^  idle  *100$' out &&
+		grep -q '^  write  *100$' out && grep -q '^  hot_document  *0$' out
+	result $? "it counts documents, flags and patterns"
+	expect 0 "state --json" state --json
+	grep -q '^{"documents":100,"deleted":0,"flags":{"idle":100,.*},"patterns":{"write":100,' out
+	result $? "it says the same"
+	expect 0 "state: all of a pattern" state --pattern write
+	[ "$(wc -l <out)" -eq 101 ]
+	result $? "it lists all of them"
+	expect 0 "state: none of a flag" state --flag dirty --json
+	[ ! -s out ]
+	result $? "it lists none"
+	expect 0 "one that is larger" put big '{"s":"abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz"}'
+	expect 0 "one that is changed again" put s7 '{"n":8}'
+	expect 0 "state: by size" state --top 1 --by size --json
+	grep -q '^{"_id":"big","version":1,"flags":\[\],"pattern":"write",' out && [ "$(wc -l <out)" -eq 1 ]
+	result $? "the largest one comes first"
+	expect 0 "state: by deltas" state --top 2 --by deltas --flag idle
+	sed -n 2p out | grep -q ' s7$' && [ "$(wc -l <out)" -eq 3 ]
+	result $? "the one with most deltas comes first"
+	expect 0 "state: by age" state -n 100 --by age --json
+	[ "$(wc -l <out)" -eq 100 ] && ! { sed -n 1p out | grep -q '"big"'; }
+	result $? "the one that was not used longest comes first"
+	expect 0 "hot: nothing yet" hot --json
+	i=0
+	while [ $i -lt 500 ]; do
+		run incr s9 n || break
+		i=$((i + 1))
+	done
+	expect 0 "hot" hot
+	sed -n 2p out | grep -q ' s9$'
+	result $? "the one that was changed most comes first"
+	expect 0 "hot -n 1 --json" hot -n 1 --json
+	grep -q '^{"_id":"s9",.*"pattern":"write","heat":[0-9]*,"rate":' out && [ "$(wc -l <out)" -eq 1 ]
+	result $? "and alone"
+	expect 0 "hot -n 0" hot -n 0 --json
+	[ ! -s out ]
+	result $? "nothing was asked for"
+	expect 0 "remove the one with states" remove
+	store=$other
+fi
 expect 0 "help" help
-for command in put get del incr ls import export create remove stores info; do
+for command in put get del incr ls import export create remove stores info snapshot coordinator \
+	hot state check; do
 	expect 0 "$command --help" $command --help
 	grep -q "^Usage: docstore \[--store NAME\] $command" out
 	result $? "it is about $command"
@@ -467,5 +620,4 @@ if [ -z "$FAKE" ]; then
 fi
 expect 0 "remove the small store" remove
 
-echo "1..$n"
-[ $bad -eq 0 ] || { echo "# $bad of $n failed"; exit 1; }
+finish

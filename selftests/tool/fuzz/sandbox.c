@@ -56,10 +56,49 @@ int sandbox_nothing(const char *path, ...)
 	return 0;
 }
 
+int sandbox_exec(const char *path, char *const argv[])
+{
+	(void)path;
+	(void)argv;
+	errno = ENOENT;
+	return -1;
+}
+
 int sandbox_stat(const char *path, struct stat *st)
 {
 	(void)path;
 	(void)st;
+	errno = ENOENT;
+	return -1;
+}
+
+/* Nobody has time to wait for the next round: it is as if a signal had come. */
+int sandbox_poll(struct pollfd *fds, nfds_t count, int ms)
+{
+	(void)fds;
+	(void)count;
+	(void)ms;
+	errno = EINTR;
+	return -1;
+}
+
+/* Nor for what is changed: it is as if one had been told to stop, which those who wait are. */
+int sandbox_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *time,
+		  const sigset_t *signals)
+{
+	(void)fds;
+	(void)count;
+	(void)time;
+	(void)signals;
+	raise(SIGTERM);
+	errno = EINTR;
+	return -1;
+}
+
+/* There is no directory with anything in it. */
+int sandbox_at(int dir, ...)
+{
+	(void)dir;
 	errno = ENOENT;
 	return -1;
 }
