@@ -19,11 +19,12 @@
 #include <unistd.h>
 
 #include "native.h"
+#include "numbered.h"
 #include "random.h"
 #include "stats.h"
 #include "timing.h"
 
-#define BATCH		100
+#define BATCH		NUMBERED_BATCH
 #define OPERATIONS	20000
 #define MAX_ROUNDS	101
 /* Whose flags are changed, and how often. */
@@ -40,28 +41,9 @@ struct shared {
 	uint64_t scan_ns;
 };
 
-static uint32_t make_id(char *id, uint64_t number)
-{
-	struct random random = { .state = number };
-
-	return (uint32_t)snprintf(id, 32, "%016llx%04x", (unsigned long long)random_next(&random),
-				  (unsigned int)number & 0xffff);
-}
-
 static void put(struct native *n, const uint64_t *numbers, unsigned int count)
 {
-	static const char value[100];
-	struct native_value values[BATCH];
-	char ids[BATCH][32];
-	unsigned int i;
-
-	for (i = 0; i < count; i++) {
-		values[i].id = ids[i];
-		values[i].id_len = make_id(ids[i], numbers[i]);
-		values[i].value = value;
-		values[i].value_len = sizeof(value);
-	}
-	if (native_put(n, 0, values, count)) {
+	if (!numbered_put(n, numbers, count)) {
 		fprintf(stderr, "flags: no memory\n");
 		exit(1);
 	}
@@ -131,7 +113,7 @@ static double time_flags(struct native *n, struct random *random, uint64_t docum
 
 	/* The first time without, which is taken off: to find the document. */
 	for (i = 0; i < DOCUMENTS; i++) {
-		uint32_t len = make_id(id, random_next(random) % documents);
+		uint32_t len = numbered_id(id, random_next(random) % documents);
 
 		native_flag(n, 0, id, len, 0);
 		for (times = 0; times <= TRANSITIONS; times += TRANSITIONS) {

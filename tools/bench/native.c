@@ -17,9 +17,13 @@
 #include <linux/rcupdate.h>
 #include <linux/string.h>
 
-#include "partition.h"
+#include "span.h"
 #include "native.h"
 #include "shim.h"
+
+static void native_emptied(struct ds_past *past)
+{
+}
 
 /* There are no readers in the kernel: a grace period is over when it begins. */
 unsigned long start_poll_synchronize_rcu(void)
@@ -30,6 +34,14 @@ unsigned long start_poll_synchronize_rcu(void)
 bool poll_state_synchronize_rcu(unsigned long cookie)
 {
 	return true;
+}
+
+void rcu_read_lock(void)
+{
+}
+
+void rcu_read_unlock(void)
+{
 }
 
 void shim_warn(const char *what, const char *file, int line)
@@ -74,6 +86,9 @@ struct native_owned {
  * @heap_size: how much there is
  * @pages: what it is made of
  * @partitions: number of partitions
+ * @past: the pins
+ * @pin: the one that native_snapshot() takes
+ * @pins: room for the array of pins, with it and without
  * @owned: the partitions
  */
 struct native {
@@ -84,6 +99,9 @@ struct native {
 	size_t heap_size;
 	enum native_pages pages;
 	unsigned int partitions;
+	struct ds_past past;
+	struct ds_pin *pin;
+	struct ds_pins *pins[2];
 	struct native_owned *owned[];
 };
 
@@ -168,7 +186,8 @@ static struct native_owned *native_owned_create(struct native *n, u32 number)
 		return NULL;
 	ds_partition_init(&owned->p, (void *)(n->base + head->partitions_offset +
 					      number * head->partition_stride),
-			  owned->chunks, owned->max_chunks, head->key);
+			  owned->chunks, owned->max_chunks, head->key, &n->past, number);
+	n->past.partitions[number] = &owned->p;
 	return owned;
 }
 
@@ -177,8 +196,9 @@ static size_t native_heap_size(unsigned int partitions, u64 arena_bytes)
 {
 	size_t chunks = arena_bytes >> DOCSTORE_MAP_CHUNK_SHIFT;
 
-	return sizeof(struct native) + partitions * (sizeof(struct native_owned) +
-		sizeof(void *) + 4096 + chunks * (sizeof(struct ds_chunk) + sizeof(void *) + 64));
+	return sizeof(struct native) + 4096 + partitions * (sizeof(struct native_owned) +
+		2 * sizeof(void *) + sizeof(struct ds_pin_list) + 4096 +
+		sizeof(struct ds_backlog) + DS_BACKLOG_NAMES * sizeof(u64) + chunks * (sizeof(struct ds_chunk) + sizeof(void *) + 64));
 }
 
 struct native *native_create(unsigned int partitions, uint64_t arena_bytes,
@@ -207,6 +227,13 @@ struct native *native_create(unsigned int partitions, uint64_t arena_bytes,
 		return NULL;
 	}
 	native_lay_out(n, arena_bytes);
+	n->past.head = native_head(n);
+	n->past.count = partitions;
+	n->past.emptied = native_emptied;
+	n->past.partitions = native_alloc(n, partitions * sizeof(*n->past.partitions));
+	n->pin = native_alloc(n, sizeof(*n->pin) + partitions * sizeof(n->pin->list[0]));
+	for (i = 0; i < 2; i++)
+		n->pins[i] = native_alloc(n, sizeof(*n->pins[i]) + sizeof(n->pins[i]->pin[0]));
 	for (i = 0; i < partitions; i++) {
 		n->owned[i] = native_owned_create(n, i);
 		if (!n->owned[i]) {
@@ -285,9 +312,9 @@ static void native_top_up(struct native *n, struct native_owned *owned, u64 byte
 }
 
 /* One batch as one commit, and what comes after it. */
-static void native_commit(struct native_owned *owned, u32 count)
+static void native_commit(struct native_owned *owned, u32 count, bool atomic)
 {
-	struct ds_batch batch = { .first = &owned->changes[0] };
+	struct ds_batch batch = { .first = &owned->changes[0], .atomic = atomic };
 	/* Any time will do: to ask for it is not the engine's cost. */
 	u64 now = 1700000000000000000ULL + owned->p.stats.commits;
 	u32 i;
@@ -317,14 +344,13 @@ static void native_change(struct native *n, struct native_owned *owned, u32 i,
 	};
 }
 
-unsigned int native_put(struct native *n, unsigned int partition,
+/* Make changes of documents that are to be put, and bring the memory. */
+static void native_fill(struct native *n, struct native_owned *owned,
 			const struct native_value *values, unsigned int count)
 {
-	struct native_owned *owned = n->owned[partition];
-	unsigned int failed = 0, i;
+	unsigned int i;
 	u64 bytes = 0;
 
-	native_own(owned);
 	for (i = 0; i < count; i++) {
 		native_change(n, owned, i, values[i].id, values[i].id_len, DOCSTORE_OP_SET);
 		owned->deltas[i].type = DOCSTORE_TYPE_BYTES;
@@ -335,11 +361,98 @@ unsigned int native_put(struct native *n, unsigned int partition,
 					     values[i].value_len);
 	}
 	native_top_up(n, owned, bytes);
-	native_commit(owned, count);
+}
+
+static unsigned int native_failed(const struct native_owned *owned, unsigned int count)
+{
+	unsigned int failed = 0, i;
+
 	for (i = 0; i < count; i++)
 		failed += owned->changes[i].state != DS_CHANGE_DONE || owned->deltas[i].result;
+	return failed;
+}
+
+unsigned int native_put(struct native *n, unsigned int partition,
+			const struct native_value *values, unsigned int count)
+{
+	struct native_owned *owned = n->owned[partition];
+	unsigned int failed;
+
+	native_own(owned);
+	native_fill(n, owned, values, count);
+	native_commit(owned, count, false);
+	failed = native_failed(owned, count);
 	native_disown(owned);
 	return failed;
+}
+
+unsigned int native_put_atomic(struct native *n, unsigned int partition,
+			       const struct native_value *values, unsigned int count)
+{
+	struct native_owned *owned = n->owned[partition];
+	unsigned int failed;
+
+	native_own(owned);
+	native_fill(n, owned, values, count);
+	native_commit(owned, count, true);
+	failed = native_failed(owned, count);
+	native_disown(owned);
+	return failed;
+}
+
+unsigned int native_put_span(struct native *n, const struct native_value *const *values,
+			     unsigned int count)
+{
+	struct ds_batch batches[NATIVE_SPAN];
+	u64 now = 1700000000000000000ULL;
+	unsigned int failed = 0, i, j;
+
+	/* In the order of their numbers, so that nobody waits for anybody in a circle. */
+	for (i = 0; i < n->partitions; i++) {
+		struct native_owned *owned = n->owned[i];
+
+		native_own(owned);
+		native_fill(n, owned, values[i], count);
+		for (j = 0; j < count; j++)
+			owned->changes[j].next = j + 1 < count ? &owned->changes[j + 1] : NULL;
+		batches[i] = (struct ds_batch){
+			.first = owned->changes,
+			.partition = &owned->p,
+			.span = i + 1 < n->partitions ? &batches[i + 1] : NULL,
+			.atomic = true,
+		};
+	}
+	if (ds_span_prepare(batches, &n->owned[0]->builder, now))
+		ds_span_publish(batches, native_head(n));
+	for (i = 0; i < n->partitions; i++) {
+		struct native_owned *owned = n->owned[i];
+
+		ds_partition_settle(&owned->p, &batches[i], now);
+		ds_partition_maintain(&owned->p, count, false);
+		failed += native_failed(owned, count);
+		native_disown(owned);
+	}
+	return failed;
+}
+
+bool native_snapshot(struct native *n)
+{
+	struct ds_pins *pins = n->pins[0], *none = n->pins[1];
+	struct ds_pin *pin = n->pin, *gone;
+	unsigned int i;
+	bool found;
+
+	memset(pin, 0, sizeof(*pin) + n->partitions * sizeof(pin->list[0]));
+	ds_past_begin(&n->past, pins, pin);
+	found = ds_past_collect(&n->past, pin, DS_PAST_TRIES);
+	ds_past_end(pin);
+	ds_past_release(&n->past, pin);
+	for (i = 0; i < n->partitions; i++) {
+		native_own(n->owned[i]);
+		ds_partition_drain(&n->owned[i]->p, 1024);
+		native_disown(n->owned[i]);
+	}
+	return ds_past_sweep(&n->past, none, &gone) == 1 && found;
 }
 
 bool native_delete(struct native *n, unsigned int partition, const void *id, uint32_t len)
@@ -350,7 +463,7 @@ bool native_delete(struct native *n, unsigned int partition, const void *id, uin
 	native_own(owned);
 	native_change(n, owned, 0, id, len, DOCSTORE_OP_DELETE);
 	native_top_up(n, owned, 0);
-	native_commit(owned, 1);
+	native_commit(owned, 1, false);
 	done = !owned->deltas[0].result;
 	native_disown(owned);
 	return done;
@@ -369,6 +482,91 @@ bool native_flag(struct native *n, unsigned int partition, const void *id, uint3
 		ds_index_flags(&slot, times & 1 ? DOCSTORE_STATE_HOT_DOCUMENT : 0,
 			       times & 1 ? 0 : DOCSTORE_STATE_HOT_DOCUMENT);
 	return true;
+}
+
+/* Twice, one behind the other, as the module maps it. */
+static char *native_map_log(u32 bytes)
+{
+	char *base = mmap(NULL, 2 * (size_t)bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int fd = memfd_create("docstore-backlog", MFD_CLOEXEC);
+
+	if (base == MAP_FAILED || fd < 0 || ftruncate(fd, bytes) ||
+	    mmap(base, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) ==
+	    MAP_FAILED ||
+	    mmap(base + bytes, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) ==
+	    MAP_FAILED)
+		base = NULL;
+	if (fd >= 0)
+		close(fd);
+	return base;
+}
+
+bool native_log(struct native *n, unsigned int partition, uint32_t bytes)
+{
+	struct ds_backlog *log = native_alloc(n, sizeof(*log));
+	u64 *added = native_alloc(n, DS_BACKLOG_NAMES * sizeof(*added));
+	char *data = native_map_log(bytes);
+
+	if (!log || !added || !data)
+		return false;
+	ds_backlog_init(log, data, bytes, added, partition);
+	n->owned[partition]->p.backlog = log;
+	return true;
+}
+
+void native_follow_now(const struct native *n, unsigned int partition,
+		       struct native_cursor *cursor)
+{
+	const struct ds_partition *p = &n->owned[partition]->p;
+	struct ds_cursor now;
+
+	ds_cursor_now(p->backlog, &p->map->visible_seq, &now);
+	*cursor = (struct native_cursor){ .at = now.at, .next = now.next };
+}
+
+void native_follow_oldest(const struct native *n, unsigned int partition,
+			  struct native_cursor *cursor)
+{
+	struct ds_cursor oldest = { .next = 1 };
+	u64 lost, until;
+
+	ds_cursor_lost(n->owned[partition]->p.backlog, &oldest, &lost, &until);
+	*cursor = (struct native_cursor){ .at = oldest.at, .next = oldest.next };
+}
+
+unsigned int native_follow(const struct native *n, unsigned int partition,
+			   struct native_cursor *cursor, void *to, size_t room)
+{
+	const struct ds_partition *p = &n->owned[partition]->p;
+	const struct ds_backlog *log = p->backlog;
+	struct ds_cursor at = { .at = cursor->at, .next = cursor->next };
+	/* Pairs with ds_partition_show(). */
+	u64 visible = smp_load_acquire(&p->map->visible_seq), lost, until;
+	enum ds_backlog_found found;
+	struct docstore_record record;
+	unsigned int count = 0;
+
+	while ((found = ds_cursor_peek(log, visible, &at, &record)) != DS_BACKLOG_NOTHING) {
+		if (found == DS_BACKLOG_OVERRUN) {
+			ds_cursor_lost(log, &at, &lost, &until);
+			cursor->lost += lost;
+			continue;
+		}
+		if (record.size > room)
+			break;
+		memcpy(to, &record, sizeof(record));
+		memcpy(to + sizeof(record), ds_cursor_data(log, &at),
+		       record.size - sizeof(record));
+		if (!ds_cursor_good(log, &at))
+			continue;
+		to += record.size;
+		room -= record.size;
+		count++;
+		ds_cursor_step(&at, &record);
+	}
+	cursor->at = at.at;
+	cursor->next = at.next;
+	return count;
 }
 
 uint64_t native_documents(const struct native *n)

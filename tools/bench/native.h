@@ -63,6 +63,18 @@ unsigned int native_partition(const struct native *n, const void *id, uint32_t l
  */
 unsigned int native_put(struct native *n, unsigned int partition,
 			const struct native_value *values, unsigned int count);
+/* The same, as an atomic batch. */
+unsigned int native_put_atomic(struct native *n, unsigned int partition,
+			       const struct native_value *values, unsigned int count);
+/*
+ * Put so many documents in each of the partitions, of which there are at most
+ * NATIVE_SPAN, as one atomic batch.
+ */
+#define NATIVE_SPAN		64
+unsigned int native_put_span(struct native *n, const struct native_value *const *values,
+			     unsigned int count);
+/* Pin the store as it is and release it again, while nobody else does. */
+bool native_snapshot(struct native *n);
 bool native_delete(struct native *n, unsigned int partition, const void *id, uint32_t len);
 
 /*
@@ -73,6 +85,32 @@ bool native_flag(struct native *n, unsigned int partition, const void *id, uint3
 		 unsigned int times);
 /* Look at the state words of all documents of a partition; return their number. */
 uint64_t native_monitor(const struct native *n, unsigned int partition, uint64_t *dirty);
+
+/**
+ * struct native_cursor - where somebody is who follows a partition's changes
+ * @at: place in its backlog
+ * @next: number of the next change
+ * @lost: how many changes were overwritten before he came to them
+ */
+struct native_cursor {
+	uint64_t at;
+	uint64_t next;
+	uint64_t lost;
+};
+
+/* Give a partition a backlog of so many bytes, a power of two; false if it can't be. */
+bool native_log(struct native *n, unsigned int partition, uint32_t bytes);
+/* Begin with what is not there yet, or with the oldest change that there is. */
+void native_follow_now(const struct native *n, unsigned int partition,
+		       struct native_cursor *cursor);
+void native_follow_oldest(const struct native *n, unsigned int partition,
+			  struct native_cursor *cursor);
+/*
+ * Copy changes, with their values, as many as there are and fit, as a read of a stream
+ * does it. Return how many.
+ */
+unsigned int native_follow(const struct native *n, unsigned int partition,
+			   struct native_cursor *cursor, void *to, size_t room);
 
 /* Bytes of memory that a partition has. */
 uint64_t native_bytes(const struct native *n);

@@ -19,8 +19,8 @@
 #include <unistd.h>
 
 #include "native.h"
+#include "numbered.h"
 #include "random.h"
-#include "stats.h"
 #include "timing.h"
 
 #define OWNERS		2
@@ -168,16 +168,6 @@ static double both(struct shared *shared, struct owner *o, enum situation situat
 	return rate + shared->rate;
 }
 
-static void report(const char *metric, const char *unit, uint64_t documents, unsigned int batch,
-		   double *values, int rounds)
-{
-	stats_sort(values, (size_t)rounds);
-	printf("{\"type\":\"owners\",\"system\":\"native-huge\",\"documents\":%llu,\"batch\":%u,"
-	       "\"metric\":\"%s\",\"unit\":\"%s\",\"median\":%g,\"min\":%g,\"max\":%g,"
-	       "\"runs\":%d}\n", (unsigned long long)documents, batch, metric, unit,
-	       stats_median(values, (size_t)rounds), values[0], values[rounds - 1], rounds);
-}
-
 int main(int argc, char **argv)
 {
 	uint64_t documents = argc > 1 ? strtoull(argv[1], NULL, 0) : 1000000;
@@ -228,9 +218,12 @@ int main(int argc, char **argv)
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	for (b = 0; b < BATCHES; b++) {
-		report("put_together", "1/s", documents, batches[b], rate[b][TOGETHER], rounds);
-		report("put_apart", "1/s", documents, batches[b], rate[b][APART], rounds);
-		report("together_to_apart", "ratio", documents, batches[b], ratio[b], rounds);
+		batch_report("owners", "put_together", "1/s", documents, batches[b],
+			     rate[b][TOGETHER], rounds);
+		batch_report("owners", "put_apart", "1/s", documents, batches[b],
+			     rate[b][APART], rounds);
+		batch_report("owners", "together_to_apart", "ratio", documents, batches[b],
+			     ratio[b], rounds);
 	}
 	return 0;
 }

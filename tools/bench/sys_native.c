@@ -16,7 +16,7 @@
 #include "native.h"
 #include "value.h"
 
-enum variant { PLAIN, HUGE, LOCK_RECORD, LOCK_BATCH };
+enum variant { PLAIN, HUGE, SILENT, LOCK_RECORD, LOCK_BATCH };
 
 struct store {
 	struct native *native;
@@ -28,7 +28,7 @@ struct store {
 
 struct session {
 	struct store *store;
-	struct ds_map map;
+	struct ds_store lib;		/* what the library's reader needs of a store */
 	struct native_value *values;	/* BENCH_MAX_BATCH for each partition */
 	unsigned int *counts;
 };
@@ -91,14 +91,18 @@ static int native_session_open(void *store, void **session)
 	s->counts = calloc(of->partitions, sizeof(*s->counts));
 	if (!s->values || !s->counts)
 		return -ENOMEM;
+	/* There is no kernel to tell: all that a reader does is counted but that. */
+	s->lib.fd = -1;
+	s->lib.hints = ds_hints_new();
 	*session = s;
-	return ds_map_init(&s->map, native_base(of->native), native_size(of->native));
+	return ds_map_init(&s->lib.map, native_base(of->native), native_size(of->native));
 }
 
 static void native_session_close(void *session)
 {
 	struct session *s = session;
 
+	ds_hints_free(s->lib.hints, s->lib.fd);
 	free(s->values);
 	free(s->counts);
 	free(s);
@@ -113,7 +117,7 @@ static hot int read_one(struct session *s, const struct ds_map_id *id, struct be
 	struct ds_doc doc;
 	int ret;
 
-	ret = ds_map_copy(&s->map, id, buffer.data, buffer.len, &view);
+	ret = ds_map_copy(&s->lib.map, id, buffer.data, buffer.len, &view);
 	if (ret)
 		return ret;
 	ds_map_open(&view, buffer.data, &doc);
@@ -129,7 +133,20 @@ static look_flat int plain_get(void *session, const struct bench_access *access,
 		      struct bench_buffer buffer, struct bench_value *value)
 {
 	struct session *s = session;
-	struct ds_map_id id = ds_map_id_to_read(&s->map, access->id, access->id_len);
+	struct ds_map_id id;
+	size_t used;
+
+	ds_hint_read(&s->lib, access->id, access->id_len);
+	id = ds_map_id_to_read(&s->lib.map, access->id, access->id_len);
+	return read_one(s, &id, buffer, value, &used);
+}
+
+/* Without hints. */
+static look_flat int silent_get(void *session, const struct bench_access *access,
+				struct bench_buffer buffer, struct bench_value *value)
+{
+	struct session *s = session;
+	struct ds_map_id id = ds_map_id_to_read(&s->lib.map, access->id, access->id_len);
 	size_t used;
 
 	return read_one(s, &id, buffer, value, &used);
@@ -138,7 +155,7 @@ static look_flat int plain_get(void *session, const struct bench_access *access,
 /* As ds_read_many() does it; where there is a lock, each is read under it. */
 static hot int read_many(struct session *s, const struct bench_access *accesses, size_t n,
 			 struct bench_buffer buffer, struct bench_value *values,
-			 pthread_rwlock_t *lock)
+			 pthread_rwlock_t *lock, const bool silent)
 {
 	struct ds_map_id ids[DS_MAP_GROUP];
 	size_t i, used = 0;
@@ -149,12 +166,14 @@ static hot int read_many(struct session *s, const struct bench_access *accesses,
 
 		if (!k) {
 			for (j = 0; j < DS_MAP_GROUP && i + j < n; j++)
-				ids[j] = ds_map_id(&s->map, accesses[i + j].id,
+				ids[j] = ds_map_id(&s->lib.map, accesses[i + j].id,
 						   accesses[i + j].id_len);
-			ds_map_prefetch(&s->map, ids, (unsigned int)j);
+			ds_map_prefetch(&s->lib.map, ids, (unsigned int)j);
 		}
 		if (lock)
 			pthread_rwlock_rdlock(lock);
+		if (!silent)
+			ds_hint_read(&s->lib, ids[k].data, ids[k].len);
 		ret = read_one(s, &ids[k], buffer, &values[i], &used);
 		if (lock)
 			pthread_rwlock_unlock(lock);
@@ -168,7 +187,13 @@ static hot int read_many(struct session *s, const struct bench_access *accesses,
 static int plain_get_many(void *session, const struct bench_access *accesses, size_t n,
 			   struct bench_buffer buffer, struct bench_value *values)
 {
-	return read_many(session, accesses, n, buffer, values, NULL);
+	return read_many(session, accesses, n, buffer, values, NULL, false);
+}
+
+static int silent_get_many(void *session, const struct bench_access *accesses, size_t n,
+			   struct bench_buffer buffer, struct bench_value *values)
+{
+	return read_many(session, accesses, n, buffer, values, NULL, true);
 }
 
 static void note(struct session *s, const struct bench_access *access, const void *value)
@@ -249,9 +274,9 @@ static int locked_get_many(void *session, const struct bench_access *accesses, s
 	int ret;
 
 	if (s->store->variant == LOCK_RECORD)
-		return read_many(s, accesses, n, buffer, values, s->store->lock);
+		return read_many(s, accesses, n, buffer, values, s->store->lock, false);
 	pthread_rwlock_rdlock(s->store->lock);
-	ret = read_many(s, accesses, n, buffer, values, NULL);
+	ret = read_many(s, accesses, n, buffer, values, NULL, false);
 	pthread_rwlock_unlock(s->store->lock);
 	return ret;
 }
@@ -278,8 +303,8 @@ static void native_counters(void *session, struct bench_counters *counters)
 {
 	struct session *s = session;
 
-	counters->retries = atomic_load(&s->map.retries);
-	counters->fallbacks = atomic_load(&s->map.refused);
+	counters->retries = atomic_load(&s->lib.map.retries);
+	counters->fallbacks = atomic_load(&s->lib.map.refused);
 }
 
 static uint64_t native_memory(void *store)
@@ -326,6 +351,18 @@ static const struct bench_system native_huge_system = {
 	NATIVE_OPERATIONS(plain),
 };
 BENCH_SYSTEM(native_huge_system)
+
+#define silent_put		plain_put
+#define silent_put_many		plain_put_many
+
+static const struct bench_system native_silent_system = {
+	.name = "native-silent",
+	.description = "native, with readers that don't count what they read for hints",
+	.flags = BENCH_PROCESSES,
+	.variant = SILENT,
+	NATIVE_OPERATIONS(silent),
+};
+BENCH_SYSTEM(native_silent_system)
 
 static const struct bench_system native_record_system = {
 	.name = "native-rwlock-record",
