@@ -452,7 +452,7 @@ TEST_F_TIMEOUT(check, damage, DS_TIMEOUT)
 	if (!n)
 		SKIP(return, "the module was built without DOCSTORE_BREAK=1");
 	for (i = 0; i < n; i++)
-		EXPECT_EQ(0, damage_one(&kinds[i]));
+		ASSERT_EQ(0, damage_one(&kinds[i]));
 	TH_LOG("%u kinds of damage", n);
 }
 

@@ -37,28 +37,42 @@ static struct docstore_bucket *ds_damage_bucket(struct ds_partition *p, u32 numb
 	return &buckets[number & (DOCSTORE_MAP_SEGMENT - 1)];
 }
 
-/* The first document that exists, with predecessors or without. */
+/* Is it a document that exists, with predecessors that a snapshot needs or without? */
+static bool ds_damage_fits(struct ds_partition *p, const struct ds_slot *slot, bool prev)
+{
+	const struct docstore_version *v;
+	u32 ref = ds_slot_ref(slot);
+
+	if (!ref)
+		return false;
+	v = ds_damage_version(p, ref);
+	if (ds_version_tombstone(v) || !v->nprops || !v->prev == prev)
+		return false;
+	return !prev || slot->bucket->state[slot->i] & DOCSTORE_STATE_SNAPSHOT_READY;
+}
+
+/* The first one in a bucket. */
+static bool ds_damage_slot_in(struct ds_partition *p, struct docstore_bucket *bucket, bool prev,
+			      struct ds_slot *slot)
+{
+	u32 i;
+
+	for (i = 0; i < DOCSTORE_MAP_SLOTS; i++) {
+		*slot = (struct ds_slot){ .bucket = bucket, .i = i };
+		if (ds_damage_fits(p, slot, prev))
+			return true;
+	}
+	return false;
+}
+
+/* The first one at all. */
 static bool ds_damage_slot(struct ds_partition *p, bool prev, struct ds_slot *slot)
 {
-	u32 number, i;
+	u32 number;
 
-	for (number = 0; number < p->map->buckets; number++) {
-		struct docstore_bucket *bucket = ds_damage_bucket(p, number);
-
-		for (i = 0; i < DOCSTORE_MAP_SLOTS; i++) {
-			const struct docstore_version *v;
-
-			if (!bucket->ref[i])
-				continue;
-			v = ds_damage_version(p, bucket->ref[i]);
-			if (ds_version_tombstone(v) || !v->nprops || !v->prev == prev)
-				continue;
-			if (prev && !(bucket->state[i] & DOCSTORE_STATE_SNAPSHOT_READY))
-				continue;
-			*slot = (struct ds_slot){ .bucket = bucket, .i = i };
+	for (number = 0; number < p->map->buckets; number++)
+		if (ds_damage_slot_in(p, ds_damage_bucket(p, number), prev, slot))
 			return true;
-		}
-	}
 	return false;
 }
 
@@ -140,41 +154,52 @@ static bool ds_damage_half(struct ds_partition *p, struct ds_damage_undo *undo)
 	return true;
 }
 
-/* Copy a slot into a free one, of its bucket or of another. */
-static bool ds_damage_copy(struct ds_partition *p, struct ds_damage_undo *undo, bool other)
+/* Copy a slot into a free one of a bucket. */
+static bool ds_damage_copy(struct ds_damage_undo *undo, const struct ds_slot *slot,
+			   struct docstore_bucket *to)
 {
-	struct docstore_bucket *to;
-	struct ds_slot slot;
-	u32 number, i;
+	u32 i;
 
-	if (!ds_damage_slot(p, false, &slot))
-		return false;
-	for (number = 0; number < p->map->buckets; number++) {
-		bool same;
-
-		to = ds_damage_bucket(p, number);
-		same = to == slot.bucket;
-		if (same == other)
+	for (i = 0; i < DOCSTORE_MAP_SLOTS; i++) {
+		if (to->ref[i] || to->state[i])
 			continue;
-		for (i = 0; i < DOCSTORE_MAP_SLOTS; i++) {
-			if (to->ref[i] || to->state[i])
-				continue;
-			ds_damage_set(to->state[i], slot.bucket->state[slot.i]);
-			ds_damage_set(to->ref[i], slot.bucket->ref[slot.i]);
-			return true;
-		}
+		ds_damage_set(to->state[i], slot->bucket->state[slot->i]);
+		ds_damage_set(to->ref[i], slot->bucket->ref[slot->i]);
+		return true;
 	}
 	return false;
 }
 
+/* In the same bucket, which may be full: the first that is not. */
 static bool ds_damage_twice(struct ds_partition *p, struct ds_damage_undo *undo)
 {
-	return ds_damage_copy(p, undo, false);
+	struct ds_slot slot;
+	u32 number;
+
+	for (number = 0; number < p->map->buckets; number++) {
+		struct docstore_bucket *bucket = ds_damage_bucket(p, number);
+
+		if (ds_damage_slot_in(p, bucket, false, &slot) &&
+		    ds_damage_copy(undo, &slot, bucket))
+			return true;
+	}
+	return false;
 }
 
 static bool ds_damage_elsewhere(struct ds_partition *p, struct ds_damage_undo *undo)
 {
-	return ds_damage_copy(p, undo, true);
+	struct ds_slot slot;
+	u32 number;
+
+	if (!ds_damage_slot(p, false, &slot))
+		return false;
+	for (number = 0; number < p->map->buckets; number++) {
+		struct docstore_bucket *bucket = ds_damage_bucket(p, number);
+
+		if (bucket != slot.bucket && ds_damage_copy(undo, &slot, bucket))
+			return true;
+	}
+	return false;
 }
 
 static bool ds_damage_chain(struct ds_partition *p, struct ds_damage_undo *undo)

@@ -13,6 +13,7 @@
 
 #define PROP	1
 #define DOCS	2000
+#define LAYOUTS	16
 
 static void put(struct store *s, const char *id, u32 value)
 {
@@ -35,7 +36,7 @@ static void delete(struct store *s, const char *id)
 }
 
 /* Stores that are broken can't be destroyed in order. */
-static struct store *broken[4];
+static struct store *broken[2 * LAYOUTS];
 
 static void leave(struct store *s)
 {
@@ -61,20 +62,22 @@ static void finish(struct store *s)
 	store_destroy(s);
 }
 
-/* A store with documents, tombstones, and versions that are kept for a pin. */
-static struct store *furnished(void)
+/* A store with documents, tombstones, and versions that are kept for a pin. Where they lie
+ * is another place for each layout.
+ */
+static struct store *furnished(u32 layout)
 {
 	struct store *s = store_create(8);
-	char id[16];
+	char id[32];
 	u32 i;
 
 	for (i = 0; i < DOCS; i++) {
-		snprintf(id, sizeof(id), "doc%u", i);
+		snprintf(id, sizeof(id), "doc%u.%u", layout, i);
 		put(s, id, i);
 	}
 	pin_take(&s->past);
 	for (i = 0; i < DOCS; i += 2) {
-		snprintf(id, sizeof(id), "doc%u", i);
+		snprintf(id, sizeof(id), "doc%u.%u", layout, i);
 		if (i % 10)
 			put(s, id, i + 1);
 		else
@@ -86,7 +89,7 @@ static struct store *furnished(void)
 
 static void whole(void)
 {
-	struct store *s = furnished();
+	struct store *s = furnished(0);
 	struct checker c = {};
 
 	checker_run(&c, s, 1);
@@ -107,13 +110,14 @@ static void empty(void)
 	store_destroy(s);
 }
 
-static void damage_one(const struct ds_damage *damage)
+static void damage_one(const struct ds_damage *damage, u32 layout)
 {
-	struct store *s = furnished();
+	struct store *s = furnished(layout);
 	struct ds_damage_undo undo = {};
 	struct checker c = {};
 
-	CHECK(damage->inflict(&s->p, &undo));
+	if (!damage->inflict(&s->p, &undo))
+		FAIL("%s: nothing to damage in layout %u", damage->name, layout);
 	checker_run(&c, s, 100);
 	if (!c.by[damage->validator])
 		FAIL("%s: %s did not find it, of %llu findings", damage->name,
@@ -145,10 +149,11 @@ static void damage_one(const struct ds_damage *damage)
 static void damaged(void)
 {
 	const struct ds_damage *damage;
-	u32 i;
+	u32 layout, i;
 
 	for (i = 0; (damage = ds_damage_kind(i)); i++)
-		damage_one(damage);
+		for (layout = 0; layout < LAYOUTS; layout++)
+			damage_one(damage, layout);
 	CHECK(i);
 }
 
@@ -191,7 +196,7 @@ static void chain_loop(void)
 static void meanwhile(void)
 {
 	struct rng rng = { .state = test_seed() };
-	struct store *s = furnished();
+	struct store *s = furnished(0);
 	struct ds_pin *pins[8] = {};
 	struct checker c = {};
 	u32 i, n, runs = 0;
