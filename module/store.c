@@ -358,13 +358,16 @@ int ds_store_remove(const char *name)
 		list_del(&store->node);
 		ds_stores_number--;
 		ds_sysfs_remove(store);
-		WRITE_ONCE(store->removed, true);
+		/* Pairs with ds_stream_removed(). */
+		smp_store_release(&store->removed, true);
 		ds_map_removed(store);
 	}
 	mutex_unlock(&ds_stores_lock);
-	if (!err)
-		ds_store_close(store);
-	return err;
+	if (err)
+		return err;
+	ds_streams_removed(&store->streams);
+	ds_store_close(store);
+	return 0;
 }
 
 /**

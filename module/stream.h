@@ -94,6 +94,7 @@ struct ds_stream_scan {
  * @needed: bytes that the next record needs, if there was no room for it
  * @first: the first token is still to be told
  * @foreign: the token was of another store, which is still to be told
+ * @removed: that the store was removed was told
  * @resync: all documents are to be read again
  * @idle: bytes of changes that were passed over since its token was told or known
  * @marked: when the last bookmark was read, or the stream opened
@@ -118,6 +119,7 @@ struct ds_stream {
 	u8 prefix_len;
 	bool first;
 	bool foreign;
+	bool removed;
 	bool resync;
 	u32 type;
 	u32 property;
@@ -148,6 +150,7 @@ int ds_streams_init(void);
 void ds_streams_exit(void);
 void ds_streams_prepare(struct ds_streams *streams);
 void ds_streams_wake(struct ds_streams *streams);
+void ds_streams_removed(struct ds_streams *streams);
 
 void ds_stream_arm(struct ds_stream *stream);
 bool ds_stream_armed(const struct ds_stream *stream);

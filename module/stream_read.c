@@ -109,6 +109,26 @@ static int ds_stream_put_lost(struct ds_stream *stream, struct iov_iter *to, u32
 	return ds_stream_put(stream, to, &record, lost, sizeof(*lost));
 }
 
+/* Is that the store was removed still to be told? */
+static bool ds_stream_removed(const struct ds_stream *stream)
+{
+	/* Pairs with ds_store_remove(): what was visible then is visible now. */
+	return !stream->removed && smp_load_acquire(&stream->session->store->removed);
+}
+
+static int ds_stream_put_removed(struct ds_stream *stream, struct iov_iter *to)
+{
+	struct docstore_record record = {
+		.kind = DOCSTORE_RECORD_REMOVED,
+		.time = ktime_get_real_ns(),
+	};
+	int err = ds_stream_put(stream, to, &record, NULL, 0);
+
+	if (!err)
+		stream->removed = true;
+	return err;
+}
+
 /* --- documents ---------------------------------------------------------------------- */
 
 /**
@@ -421,6 +441,8 @@ static bool ds_stream_bookmark_due(const struct ds_stream *stream)
 static int ds_stream_fill_follow(struct ds_stream *stream, struct iov_iter *to)
 {
 	u32 count = stream->session->store->npartitions, i;
+	/* Before it is looked for changes, so that it comes behind them. */
+	bool removed = ds_stream_removed(stream);
 	int err = 0;
 
 	if (stream->foreign) {
@@ -439,6 +461,8 @@ static int ds_stream_fill_follow(struct ds_stream *stream, struct iov_iter *to)
 		err = ds_stream_follow(stream, stream->turn, to);
 		stream->turn = stream->turn + 1 < count ? stream->turn + 1 : 0;
 	}
+	if (!err && !stream->resync && removed)
+		err = ds_stream_put_removed(stream, to);
 	if (!err && !stream->resync && ds_stream_bookmark_due(stream))
 		err = ds_stream_put_token(stream, to, DOCSTORE_RECORD_BOOKMARK);
 	return err;
@@ -460,7 +484,8 @@ bool ds_stream_ready(struct ds_stream *stream)
 	/* Without changes there is nothing but documents and, behind them, the end. */
 	if (!(stream->flags & DOCSTORE_STREAM_FOLLOW))
 		return true;
-	if (stream->scan || stream->first || stream->foreign || stream->resync)
+	if (stream->scan || stream->first || stream->foreign || stream->resync ||
+	    ds_stream_removed(stream))
 		return true;
 	for (i = 0; i < stream->session->store->npartitions; i++)
 		if (ds_stream_follow(stream, i, NULL))
@@ -474,7 +499,7 @@ bool ds_stream_ready(struct ds_stream *stream)
  * Records, as many as fit and are there. Return their bytes, 0 at the end, -EAGAIN if there
  * are none for now, or another negative errno.
  */
-static ssize_t ds_stream_fill(struct ds_stream *stream, struct iov_iter *to)
+static ssize_t ds_stream_fill(struct ds_stream *stream, struct iov_iter *to, bool nowait)
 {
 	u64 before = stream->bytes;
 	bool more;
@@ -483,6 +508,11 @@ static ssize_t ds_stream_fill(struct ds_stream *stream, struct iov_iter *to)
 	stream->needed = 0;
 	do {
 		more = stream->scan || stream->resync;
+		/* To take a snapshot is to wait for others. */
+		if (more && !stream->scan && nowait) {
+			err = -EAGAIN;
+			break;
+		}
 		err = more ? ds_stream_fill_scan(stream, to) : ds_stream_fill_follow(stream, to);
 		if (!err && !(stream->flags & DOCSTORE_STREAM_FOLLOW)) {
 			ds_stream_complete(stream);
@@ -501,11 +531,11 @@ static ssize_t ds_stream_fill(struct ds_stream *stream, struct iov_iter *to)
 }
 
 /* Whatever the state is. Context: holds the stream's lock. */
-static ssize_t ds_stream_read(struct ds_stream *stream, struct iov_iter *to)
+static ssize_t ds_stream_read(struct ds_stream *stream, struct iov_iter *to, bool nowait)
 {
 	switch (ds_stream_state(stream)) {
 	case DOCSTORE_STREAM_RUNNING:
-		return ds_stream_fill(stream, to);
+		return ds_stream_fill(stream, to, nowait);
 	case DOCSTORE_STREAM_PAUSED:
 		return -EAGAIN;
 	case DOCSTORE_STREAM_COMPLETE:
@@ -581,7 +611,7 @@ ssize_t ds_stream_read_iter(struct kiocb *iocb, struct iov_iter *to)
 			return -ERESTARTSYS;
 		records = stream->records;
 		WRITE_ONCE(stream->reading, true);
-		ret = ds_stream_read(stream, to);
+		ret = ds_stream_read(stream, to, nowait);
 		WRITE_ONCE(stream->reading, false);
 		records = stream->records - records;
 		if (records) {

@@ -239,6 +239,7 @@ static inline const char *st_wrong(const struct docstore_record *record, size_t 
 		       record->size != (sizeof(*record) + st_document(record)->size + 7) / 8 * 8 ||
 		       record->version != st_document(record)->version ? "its document" : NULL;
 	case DOCSTORE_RECORD_BEGIN:
+	case DOCSTORE_RECORD_REMOVED:
 		return record->size == sizeof(*record) ? NULL : "its size";
 	case DOCSTORE_RECORD_END:
 	case DOCSTORE_RECORD_BOOKMARK:

@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 #include <sys/epoll.h>
+#include <sys/uio.h>
 
 #include "docstore_harness.h"
 
@@ -92,7 +93,7 @@ TEST_F(stream, a_change_is_told)
 static const char *tell(FIXTURE_DATA(stream) *self, const struct docstore_record *record)
 {
 	static const char *const kinds[] = { "?", "change", "document", "begin", "end",
-					     "bookmark", "lost" };
+					     "bookmark", "lost", "removed" };
 	static const char *const flags[] = { "created", "deleted", "replaced", "cleared",
 					     "values", "omitted", "resync" };
 	static char text[512];
@@ -634,6 +635,26 @@ TEST_F(stream, all_documents_again)
 	NOTHING();
 }
 
+/* To take a snapshot is to wait, which who must not wait leaves to the next one. */
+TEST_F(stream, all_documents_again_without_waiting)
+{
+	static char buffer[ROOM];
+	struct iovec to = { buffer, sizeof(buffer) };
+	const struct docstore_record *record = (void *)buffer;
+
+	ASSERT_EQ(0, ds_config_set(self->fd, DOCSTORE_SETTING_BACKLOG_BYTES, BACKLOG));
+	ASSERT_LE(0, begin(self, st_open(self->fd, ST_FOLLOW | ST_RESYNC)));
+	ASSERT_EQ(0, overrun(self, 100));
+	EXPECT_LT(0, preadv2(self->r.fd, &to, 1, -1, RWF_NOWAIT));
+	EXPECT_EQ(DOCSTORE_RECORD_LOST, record->kind);
+	EXPECT_EQ(POLLIN, st_poll(self->r.fd, 0));
+	EXPECT_EQ(-1, preadv2(self->r.fd, &to, 1, -1, RWF_NOWAIT));
+	EXPECT_EQ(EAGAIN, errno);
+	EXPECT_STREQ("begin resync", NEXT());
+	EXPECT_STREQ("document busy", NEXT());
+	EXPECT_STREQ("end", NEXT());
+}
+
 TEST_F(stream, what_is_too_large_is_omitted)
 {
 	static char value[BACKLOG / 4];
@@ -1070,10 +1091,70 @@ TEST_F(stream, a_store_that_is_removed)
 	ASSERT_EQ(0, ds_store_begin(&other, "other", 2, SMALL));
 	ASSERT_LE(0, begin(self, st_open(other.fd, ST_FOLLOW | ST_NONBLOCK)));
 	ASSERT_EQ(0, ds_do(other.fd, ds_touch("x", 0)));
-	ASSERT_EQ(0, ds_store_end(&other));
+	ASSERT_EQ(0, ds_remove(other.control, other.name));
+	/* Behind what came before, and once; but it is not the end. */
+	EXPECT_EQ(POLLIN, st_poll(self->r.fd, 0));
 	EXPECT_STREQ("change created x", NEXT());
+	EXPECT_STREQ("removed", NEXT());
 	NOTHING();
+	EXPECT_EQ(0, st_poll(self->r.fd, 0));
+	ASSERT_EQ(0, ds_do(other.fd, ds_touch("y", 0)));
+	EXPECT_STREQ("change created y", NEXT());
+	NOTHING();
+	/* A stream that begins later is told, too; one of documents has nothing of it. */
+	ASSERT_LE(0, begin(self, st_open(other.fd, ST_SNAPSHOT | ST_FOLLOW | ST_NONBLOCK)));
+	EXPECT_STREQ("begin", NEXT());
+	st_next(&self->r);
+	st_next(&self->r);
+	EXPECT_STREQ("end", NEXT());
+	EXPECT_STREQ("removed", NEXT());
+	NOTHING();
+	ASSERT_LE(0, begin(self, st_open(other.fd, ST_SNAPSHOT)));
+	EXPECT_STREQ("begin", NEXT());
+	st_next(&self->r);
+	st_next(&self->r);
+	EXPECT_STREQ("end", NEXT());
+	EXPECT_STREQ("nothing", NEXT());
+	EXPECT_EQ(0, self->r.used);
 	begin(self, -1);
+	ds_store_end(&other);
+}
+
+/* Whoever waits is told: @by polls, reads, or has a filter. */
+static void wait_for_removal(struct __test_metadata *_metadata, FIXTURE_DATA(stream) *self,
+			     bool choosy, bool polls)
+{
+	struct docstore_stream arg = st_args(ST_FOLLOW);
+	struct ds_store other;
+	pid_t pid;
+
+	if (choosy) {
+		arg.prefix = ds_ptr("none");
+		arg.prefix_len = 4;
+	}
+	ASSERT_EQ(0, ds_store_begin(&other, "other", 2, SMALL));
+	ASSERT_LE(0, begin(self, st_open_args(other.fd, &arg)));
+	pid = ds_fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		usleep(100000);
+		DS_CHILD_EQ(0, ds_remove(other.control, other.name));
+		_exit(0);
+	}
+	if (polls)
+		EXPECT_EQ(POLLIN, st_poll(self->r.fd, 60000));
+	EXPECT_STREQ("removed", NEXT());
+	EXPECT_EQ(0, ds_wait(pid));
+	begin(self, -1);
+	ds_store_end(&other);
+}
+
+TEST_F(stream, who_waits_is_told_of_the_removal)
+{
+	unsigned int i;
+
+	for (i = 0; i < 4; i++)
+		wait_for_removal(_metadata, self, i & 1, i & 2);
 }
 
 TEST_HARNESS_MAIN

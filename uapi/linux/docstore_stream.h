@@ -133,6 +133,9 @@ struct docstore_stream {
  *	go on. The first token that a stream with a snapshot has
  * @DOCSTORE_RECORD_BOOKMARK: a struct docstore_token follows
  * @DOCSTORE_RECORD_LOST: changes were lost. A struct docstore_record_lost follows
+ * @DOCSTORE_RECORD_REMOVED: the store was removed: it has no name any more. Comes once, of
+ *	a stream that follows, behind all that was changed before. Others may follow for as
+ *	long as somebody has the store open for writing
  */
 enum docstore_record_kind {
 	DOCSTORE_RECORD_CHANGE = 1,
@@ -141,6 +144,7 @@ enum docstore_record_kind {
 	DOCSTORE_RECORD_END = 4,
 	DOCSTORE_RECORD_BOOKMARK = 5,
 	DOCSTORE_RECORD_LOST = 6,
+	DOCSTORE_RECORD_REMOVED = 7,
 };
 
 /**
