@@ -124,6 +124,7 @@ struct fz_snapshot {
  * @pauses: how often it was paused
  * @records: records that were read
  * @bytes: their bytes
+ * @removed: that the store was removed was told
  * @foreign: the first record is about its token
  * @first: it begins with a bookmark, which was not read yet
  * @scan: it is before or in a snapshot
@@ -145,6 +146,7 @@ struct fz_stream {
 	__u64 records;
 	__u64 bytes;
 	bool foreign;
+	bool removed;
 	bool first;
 	bool scan;
 	bool begun;

@@ -574,6 +574,8 @@ static const char *fz_stream_wrong(const struct fz_fd *fd, const struct docstore
 		       "no documents";
 	case DOCSTORE_RECORD_BOOKMARK:
 		return flags & DOCSTORE_STREAM_BOOKMARKS ? NULL : "a bookmark";
+	case DOCSTORE_RECORD_REMOVED:
+		return flags & DOCSTORE_STREAM_FOLLOW ? NULL : "no documents";
 	default:
 		return st_lost(record)->reason == DOCSTORE_LOST_STORE ||
 		       record->partition < partitions ? NULL : "its partition";
@@ -613,6 +615,12 @@ static void fz_stream_record(struct fz_run *run, struct fz_fd *fd,
 	case DOCSTORE_RECORD_BOOKMARK:
 		fz_stream_token(run, fd, record);
 		break;
+	case DOCSTORE_RECORD_REMOVED:
+		if (stream->removed || (fd->store->named && fd->store->sure))
+			fz_find(run, "stream-read: removed, %s",
+				stream->removed ? "once more" : "which it was not");
+		stream->removed = true;
+		break;
 	}
 }
 
@@ -648,9 +656,12 @@ static void fz_stream_records(struct fz_run *run, struct fz_fd *fd, __u64 addres
 /* Reading and polling ---------------------------------------------------------------- */
 
 /* There is something to read, without looking into the backlogs. */
-static bool fz_stream_must(const struct fz_stream *stream)
+static bool fz_stream_must(const struct fz_fd *fd)
 {
-	return stream->scan || stream->first || stream->foreign;
+	const struct fz_stream *stream = fd->stream;
+	bool removed = stream->arg.flags & DOCSTORE_STREAM_FOLLOW && !fd->store->named;
+
+	return stream->scan || stream->first || stream->foreign || (removed && !stream->removed);
 }
 
 static void fz_stream_failed(struct fz_run *run, struct fz_fd *fd, bool writable, int error)
@@ -663,7 +674,7 @@ static void fz_stream_failed(struct fz_run *run, struct fz_fd *fd, bool writable
 	switch (error) {
 	case EAGAIN:
 		may = !fz_stream_over(state) && !(sure && state == DOCSTORE_STREAM_RUNNING &&
-						  fz_stream_must(stream));
+						  fz_stream_must(fd));
 		break;
 	case EMSGSIZE:
 		may = state == DOCSTORE_STREAM_RUNNING || state == FZ_STREAM_EITHER;
@@ -741,7 +752,7 @@ void fz_stream_poll(struct fz_run *run, struct fz_fd *fd)
 
 	switch (state) {
 	case DOCSTORE_STREAM_RUNNING:
-		wrong = (events & ~POLLIN) || (stream->sure && fz_stream_must(stream) && !events);
+		wrong = (events & ~POLLIN) || (stream->sure && fz_stream_must(fd) && !events);
 		break;
 	case DOCSTORE_STREAM_PAUSED:
 		wrong = events;

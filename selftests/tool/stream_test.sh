@@ -358,9 +358,31 @@ grep -q 'changes were lost' err
 result $? "it says so"
 restored "after changes were lost"
 
+# --- the store is removed
+
+if [ -z "$FAKE" ]; then
+	: >part
+	"$DOCSTORE" --store $store watch --snapshot >part 2>err &
+	watcher=$!
+	"$DOCSTORE" journal $store j --verbose >kept 2>jerr &
+	keeper=$!
+	appears part
+	appears kept
+	run remove
+	wait $watcher
+	result $? "watch: the end, when the store is removed"
+	[ "$(tail -n 1 part | cut -d, -f1)" = '{"kind":"removed"' ]
+	result $? "the last line says so"
+	wait $keeper
+	result $? "journal: the end, when the store is removed"
+	grep -q "the store '$store' was removed" jerr
+	result $? "it says so"
+else
+	run remove
+fi
+
 # --- another store
 
-run remove
 expect 0 "create again" create --partitions 2
 expect 0 "put" put z '{"new":1}'
 expect 0 "journal: of another store" journal $store j --once

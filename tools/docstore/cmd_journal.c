@@ -14,7 +14,8 @@ const char journal_help[] =
 	"Keep all documents of STORE in files of the directory DIR: first as they are, and then\n"
 	"each change, until it is stopped by SIGTERM or SIGINT. Run again, it goes on where it was;\n"
 	"if changes were lost meanwhile it begins with all documents anew. docstore restore makes\n"
-	"the store again. The file DIR/status says up to where all is on the disk.\n\n"
+	"the store again. The file DIR/status says up to where all is on the disk. When the store\n"
+	"is removed, it ends.\n\n"
 	"  -f, --fsync WHEN   when that is seen to: always, never (the system does when it likes),\n"
 	"                     or a number of milliseconds between (default: 1000)\n"
 	"  -r, --rotate BYTES  begin another file when one is this long (default: 64M)\n"
@@ -63,6 +64,7 @@ struct taking {
  * @compact: bytes of all segments
  * @once: stop when there is nothing more
  * @verbose: say when all is on the disk
+ * @removed: the store was removed, and all that it had is written
  */
 struct keeper {
 	const char *path;
@@ -82,6 +84,7 @@ struct keeper {
 	uint64_t compact;
 	bool once;
 	bool verbose;
+	bool removed;
 };
 
 static int write_failed(const struct keeper *k, int err)
@@ -367,6 +370,9 @@ static int take(struct keeper *k, const struct ds_record *record)
 		return code ? code : begin_segment(k, k->number);
 	case DOCSTORE_RECORD_LOST:
 		return make_up(k, record);
+	case DOCSTORE_RECORD_REMOVED:
+		k->removed = true;
+		return DONE;
 	default:
 		return DONE;
 	}
@@ -436,7 +442,10 @@ static int keep(struct keeper *k)
 			code = tidy(k);
 		if (code || more || k->taking.stream)
 			continue;
-		if (k->once)
+		if (k->removed)
+			fail(0, "the store '%s' was removed; %s has what it was", store_name,
+			     k->path);
+		if (k->once || k->removed)
 			break;
 		ret = follow_wait(k->stream, patience(k));
 		if (ret < 0 && ret != -EINTR)

@@ -25,7 +25,8 @@ const char watch_help[] =
 	"  -r, --resync       when changes were lost, print all documents again\n"
 	"  -c, --count N      end after N lines\n"
 	"  -T, --timeout MS   end when nothing was changed for so many milliseconds\n\n"
-	"A watch that is too slow loses changes, and says so by a line whose \"kind\" is \"lost\".\n";
+	"A watch that is too slow loses changes, and says so by a line whose \"kind\" is \"lost\".\n"
+	"When the store is removed, the last line says so.\n";
 
 /* How often a token that others' changes have moved is asked for. */
 #define BOOKMARK_MS	1000
@@ -177,7 +178,8 @@ static int follow(struct watch *w)
 			if (!code && !ds_stream_pending(w->stream))
 				code = keep_token(w);
 			since = now() * 1000;
-			if (!code && w->limit && w->lines == w->limit)
+			if (!code && ((w->limit && w->lines == w->limit) ||
+				      record.kind == DOCSTORE_RECORD_REMOVED))
 				return keep_token(w);
 			if (follow_stopped())
 				return code ? code : keep_token(w);

@@ -158,6 +158,7 @@ int record_write(struct buf *buf, struct ds_store *store, const struct ds_stream
 		[DOCSTORE_RECORD_END] = "end",
 		[DOCSTORE_RECORD_BOOKMARK] = "bookmark",
 		[DOCSTORE_RECORD_LOST] = "lost",
+		[DOCSTORE_RECORD_REMOVED] = "removed",
 	};
 	struct json_object *object;
 	int err = 0;
@@ -176,6 +177,9 @@ int record_write(struct buf *buf, struct ds_store *store, const struct ds_stream
 		break;
 	case DOCSTORE_RECORD_LOST:
 		add_lost(object, record);
+		break;
+	case DOCSTORE_RECORD_REMOVED:
+		add_u64(object, "time", record->time);
 		break;
 	default:
 		add_token(object, stream);

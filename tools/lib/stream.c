@@ -332,6 +332,8 @@ static int open_body(struct ds_stream *stream, const struct docstore_record *hea
 		return open_token(stream, head, body);
 	case DOCSTORE_RECORD_LOST:
 		return open_lost(stream, head, body, record);
+	case DOCSTORE_RECORD_REMOVED:
+		return !stream->between && head->size == sizeof(*head) ? 0 : -EBADMSG;
 	default:
 		return -EBADMSG;
 	}
