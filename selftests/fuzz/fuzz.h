@@ -15,7 +15,7 @@
 
 #define FZ_CALLS	24	/* calls of a program */
 #define FZ_STRUCTS	160	/* arguments of all its calls, with elements */
-#define FZ_FIELDS	22	/* fields of a struct */
+#define FZ_FIELDS	23	/* fields of a struct */
 #define FZ_ELEMENTS	24	/* elements of an array */
 #define FZ_LITERAL	16	/* longest literal; other bytes come from a seed */
 #define FZ_TEXT		(64 * 1024)	/* a program as text */

@@ -616,7 +616,7 @@ static void fz_stream_record(struct fz_run *run, struct fz_fd *fd,
 		fz_stream_token(run, fd, record);
 		break;
 	case DOCSTORE_RECORD_REMOVED:
-		if (stream->removed || (fd->store->named && fd->store->sure))
+		if (stream->removed || (fd->store->named && !run->lost))
 			fz_find(run, "stream-read: removed, %s",
 				stream->removed ? "once more" : "which it was not");
 		stream->removed = true;
@@ -656,10 +656,11 @@ static void fz_stream_records(struct fz_run *run, struct fz_fd *fd, __u64 addres
 /* Reading and polling ---------------------------------------------------------------- */
 
 /* There is something to read, without looking into the backlogs. */
-static bool fz_stream_must(const struct fz_fd *fd)
+static bool fz_stream_must(const struct fz_run *run, const struct fz_fd *fd)
 {
 	const struct fz_stream *stream = fd->stream;
-	bool removed = stream->arg.flags & DOCSTORE_STREAM_FOLLOW && !fd->store->named;
+	bool removed = stream->arg.flags & DOCSTORE_STREAM_FOLLOW && !fd->store->named &&
+		       !run->lost;
 
 	return stream->scan || stream->first || stream->foreign || (removed && !stream->removed);
 }
@@ -674,7 +675,7 @@ static void fz_stream_failed(struct fz_run *run, struct fz_fd *fd, bool writable
 	switch (error) {
 	case EAGAIN:
 		may = !fz_stream_over(state) && !(sure && state == DOCSTORE_STREAM_RUNNING &&
-						  fz_stream_must(fd));
+						  fz_stream_must(run, fd));
 		break;
 	case EMSGSIZE:
 		may = state == DOCSTORE_STREAM_RUNNING || state == FZ_STREAM_EITHER;
@@ -752,7 +753,7 @@ void fz_stream_poll(struct fz_run *run, struct fz_fd *fd)
 
 	switch (state) {
 	case DOCSTORE_STREAM_RUNNING:
-		wrong = (events & ~POLLIN) || (stream->sure && fz_stream_must(fd) && !events);
+		wrong = (events & ~POLLIN) || (stream->sure && fz_stream_must(run, fd) && !events);
 		break;
 	case DOCSTORE_STREAM_PAUSED:
 		wrong = events;

@@ -347,9 +347,10 @@ static const struct fz_field config_fields[] = {
 	F(docstore_config, flags, FZ_FLAGS),
 	F(docstore_config, set, FZ_NUMBER, .back = ~0ULL,
 	  .picks = PICKS(0, 1, 2, 4, 8, 0x10, 0x20, 0x40, 0x80, 0x100, 0x200, 0x400, 0x800,
-			 0x1000, 0x2000, 0x4000, 0x481, 0x7ff, 0x7fff, 0x8000)),
+			 0x1000, 0x2000, 0x4000, 0x8000, 0x10000, 0x481, 0x1fff, 0x1ffff,
+			 0x20000)),
 	F(docstore_config, reset, FZ_INOUT,
-	  .picks = PICKS(1, 2, 0x10, 0x400, 0x800, 0x7ff, 0x7fff, 0x8000)),
+	  .picks = PICKS(1, 2, 0x10, 0x400, 0x800, 0x1fff, 0x1ffff, 0x20000)),
 	F(docstore_config, known, FZ_OUT),
 	F(docstore_config, __reserved, FZ_RESERVED),
 	SETTING(0, 0, 1, 128, 0xffffffff),
@@ -364,11 +365,14 @@ static const struct fz_field config_fields[] = {
 	SETTING(9, 0, 1, 60),
 	SETTING(10, 0, 1, 2, 1024),
 	SETTING(11, 65536, 65535, 100000, 1 << 20),
-	SETTING(12, 1, 65536, 0x7fffffff, 0x80000000),
-	SETTING(13, 1, 25, 100, 101),
-	SETTING(14, 0, 10, 1000001),
+	SETTING(12, 0, 1, 1000, 0xffffffff),
+	SETTING(13, 0, 1, 1024),
+	SETTING(14, 1, 65536, 0x7fffffff, 0x80000000),
+	SETTING(15, 1, 25, 100, 101),
+	SETTING(16, 0, 10, 1000001),
 };
 TYPE(docstore_config, config_fields);
+_Static_assert(ARRAY_SIZE(config_fields) == 6 + DOCSTORE_SETTINGS, "a setting is missing");
 
 static const struct fz_field latency_fields[] = {
 	F(docstore_latency, count, FZ_OUT),
