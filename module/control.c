@@ -119,6 +119,11 @@ int ds_ioctl_store_remove(struct ds_session *session, void *data)
 	return ds_store_remove(arg->name);
 }
 
+static u64 ds_store_next(struct ds_session *session, u64 after, void *info)
+{
+	return ds_stores_next(after, info);
+}
+
 /**
  * ds_ioctl_store_list() - DOCSTORE_STORE_LIST
  * @session: the caller's session
@@ -129,32 +134,22 @@ int ds_ioctl_store_remove(struct ds_session *session, void *data)
 int ds_ioctl_store_list(struct ds_session *session, void *data)
 {
 	struct docstore_store_list *arg = data;
-	struct docstore_store_info info;
-	u32 room = arg->count;
-	int err;
+	struct docstore_store_info info = { .size = sizeof(info) };
+	const struct ds_listing list = {
+		.next = ds_store_next,
+		.info = &info,
+		.info_size = sizeof(info),
+		/* What the first version of the interface had. */
+		.least = offsetofend(struct docstore_store_info, name),
+		.array = arg->stores,
+		.element = arg->store_size,
+		.count = &arg->count,
+		.cursor = &arg->cursor,
+	};
 
-	if (arg->flags ||
-	    arg->store_size < offsetofend(struct docstore_store_info, name))
+	if (arg->flags)
 		return -EINVAL;
-	if (arg->store_size > PAGE_SIZE)
-		return -E2BIG;
-	for (arg->count = 0; arg->count < room; arg->count++) {
-		memset(&info, 0, sizeof(info));
-		info.size = sizeof(info);
-		if (!ds_stores_list(arg->cursor, &info)) {
-			arg->cursor = 0;
-			return 0;
-		}
-		err = ds_copy_element_out(&info, sizeof(info), arg->stores, arg->store_size,
-					  arg->count);
-		if (err)
-			return err;
-		arg->cursor = info.incarnation;
-	}
-	/* There may be more, or not: whether the last one was the last. */
-	if (!ds_stores_list(arg->cursor, &info))
-		arg->cursor = 0;
-	return 0;
+	return ds_list_out(session, &list);
 }
 
 /**

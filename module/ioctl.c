@@ -311,3 +311,39 @@ int ds_copy_element_out(const void *from, size_t size, u64 array, u32 element, u
 		return -EFAULT;
 	return 0;
 }
+
+/**
+ * ds_list_out() - fill in an array of things that are listed
+ * @session: the caller's session
+ * @list: what is listed, and where to
+ *
+ * Context: may sleep.
+ * Return: 0, -E2BIG, -EFAULT or -EINVAL.
+ */
+int ds_list_out(struct ds_session *session, const struct ds_listing *list)
+{
+	u32 room = *list->count;
+	u64 found;
+	int err;
+
+	if (list->element < list->least)
+		return -EINVAL;
+	if (list->element > PAGE_SIZE)
+		return -E2BIG;
+	for (*list->count = 0; *list->count < room; ++*list->count) {
+		found = list->next(session, *list->cursor, list->info);
+		if (!found) {
+			*list->cursor = 0;
+			return 0;
+		}
+		err = ds_copy_element_out(list->info, list->info_size, list->array, list->element,
+					  *list->count);
+		if (err)
+			return err;
+		*list->cursor = found;
+	}
+	/* There may be more, or not: whether the last one was the last. */
+	if (!list->next(session, *list->cursor, list->info))
+		*list->cursor = 0;
+	return 0;
+}

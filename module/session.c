@@ -454,6 +454,13 @@ int ds_sessions_check(struct ds_store *store, bool repair, u32 *is, u32 *should)
 	return *is == *should ? 0 : (int)*is > (int)*should ? 1 : -1;
 }
 
+static u64 ds_session_next(struct ds_session *session, u64 after, void *info)
+{
+	struct docstore_session_info *next = info;
+
+	return ds_sessions_next(after, next) ? next->id : 0;
+}
+
 /**
  * ds_ioctl_session_list() - DOCSTORE_SESSION_LIST
  * @session: the caller's session
@@ -465,28 +472,21 @@ int ds_ioctl_session_list(struct ds_session *session, void *data)
 {
 	struct docstore_session_list *arg = data;
 	struct docstore_session_info info;
-	u32 room = arg->count;
-	int err;
+	const struct ds_listing list = {
+		.next = ds_session_next,
+		.info = &info,
+		.info_size = sizeof(info),
+		/* What the first version of the interface had. */
+		.least = offsetofend(struct docstore_session_info, store),
+		.array = arg->sessions,
+		.element = arg->session_size,
+		.count = &arg->count,
+		.cursor = &arg->cursor,
+	};
 
-	/* What the first version of the interface had is the least. */
-	if (arg->flags || arg->session_size < offsetofend(struct docstore_session_info, store))
+	if (arg->flags)
 		return -EINVAL;
-	if (arg->session_size > PAGE_SIZE)
-		return -E2BIG;
-	for (arg->count = 0; arg->count < room; arg->count++) {
-		if (!ds_sessions_next(arg->cursor, &info)) {
-			arg->cursor = 0;
-			return 0;
-		}
-		err = ds_copy_element_out(&info, sizeof(info), arg->sessions,
-					  arg->session_size, arg->count);
-		if (err)
-			return err;
-		arg->cursor = info.id;
-	}
-	if (!ds_sessions_next(arg->cursor, &info))
-		arg->cursor = 0;
-	return 0;
+	return ds_list_out(session, &list);
 }
 
 /**

@@ -436,12 +436,12 @@ int ds_ioctl_snapshot_info(struct ds_session *session, void *data)
 	return 0;
 }
 
-/* The next one behind an id. Return 1, or 0 if there is none. */
-static int ds_snapshots_list(struct ds_store *store, u64 cursor,
+/* The next one behind an id. Return its id, or 0 if there is none. */
+static u64 ds_snapshots_next(struct ds_store *store, u64 after,
 			     struct docstore_snapshot_info *info)
 {
 	const struct ds_pins *pins;
-	int found = 0;
+	u64 found = 0;
 	u32 i;
 
 	ds_contention_mutex_lock(&store->pins_lock, DS_PLACE_PINS);
@@ -449,10 +449,10 @@ static int ds_snapshots_list(struct ds_store *store, u64 cursor,
 	for (i = 0; pins && i < pins->count && !found; i++) {
 		const struct ds_snapshot *snapshot = ds_snapshot_of(pins->pin[i]);
 
-		if (snapshot->id <= cursor)
+		if (snapshot->id <= after)
 			continue;
 		ds_snapshot_fill_info(snapshot, info);
-		found = 1;
+		found = snapshot->id;
 	}
 	mutex_unlock(&store->pins_lock);
 	return found;
@@ -469,11 +469,16 @@ void ds_snapshots_show(struct seq_file *m, struct ds_store *store)
 {
 	struct docstore_snapshot_info info = { .size = sizeof(info) };
 
-	while (!seq_has_overflowed(m) && ds_snapshots_list(store, info.id, &info))
+	while (!seq_has_overflowed(m) && ds_snapshots_next(store, info.id, &info))
 		seq_printf(m, "  snapshot %llu: age %llu ns, lease %u ms%s, uid %u, %llu bytes in %llu versions\n",
 			   info.id, info.age, info.lease_ms,
 			   info.state & DOCSTORE_SNAPSHOT_REVOKED ? ", revoked" : "", info.uid,
 			   info.bytes, info.versions);
+}
+
+static u64 ds_snapshot_next(struct ds_session *session, u64 after, void *info)
+{
+	return ds_snapshots_next(session->store, after, info);
 }
 
 /**
@@ -486,29 +491,19 @@ void ds_snapshots_show(struct seq_file *m, struct ds_store *store)
 int ds_ioctl_snapshot_list(struct ds_session *session, void *data)
 {
 	struct docstore_snapshot_list *arg = data;
-	struct docstore_snapshot_info info;
-	u32 room = arg->count;
-	int err;
+	struct docstore_snapshot_info info = { .size = sizeof(info) };
+	const struct ds_listing list = {
+		.next = ds_snapshot_next,
+		.info = &info,
+		.info_size = sizeof(info),
+		.least = sizeof(info),
+		.array = arg->snapshots,
+		.element = arg->snapshot_size,
+		.count = &arg->count,
+		.cursor = &arg->cursor,
+	};
 
-	if (arg->flags || arg->snapshot_size < sizeof(info))
+	if (arg->flags)
 		return -EINVAL;
-	if (arg->snapshot_size > PAGE_SIZE)
-		return -E2BIG;
-	for (arg->count = 0; arg->count < room; arg->count++) {
-		memset(&info, 0, sizeof(info));
-		info.size = sizeof(info);
-		if (!ds_snapshots_list(session->store, arg->cursor, &info)) {
-			arg->cursor = 0;
-			return 0;
-		}
-		err = ds_copy_element_out(&info, sizeof(info), arg->snapshots,
-					  arg->snapshot_size, arg->count);
-		if (err)
-			return err;
-		arg->cursor = info.id;
-	}
-	/* There may be more, or not: whether the last one was the last. */
-	if (!ds_snapshots_list(session->store, arg->cursor, &info))
-		arg->cursor = 0;
-	return 0;
+	return ds_list_out(session, &list);
 }

@@ -444,23 +444,23 @@ void ds_store_fill_info(struct ds_store *store, struct docstore_store_info *info
 }
 
 /**
- * ds_stores_list() - the next store in the order of creation
- * @cursor: incarnation of the last one, 0 to begin
- * @info: where to say what there is to say about it
+ * ds_stores_next() - the next store in the order of creation
+ * @after: incarnation of the last one, 0 to begin
+ * @info: what there is to say about it; its size is set
  *
- * Return: 1, or 0 if there is none.
+ * Return: its incarnation, or 0 if there is none.
  */
-int ds_stores_list(u64 cursor, struct docstore_store_info *info)
+u64 ds_stores_next(u64 after, struct docstore_store_info *info)
 {
 	struct ds_store *store;
-	int found = 0;
+	u64 found = 0;
 
 	ds_contention_mutex_lock(&ds_stores_lock, DS_PLACE_STORES);
 	list_for_each_entry(store, &ds_stores, node) {
-		if (store->incarnation <= cursor)
+		if (store->incarnation <= after)
 			continue;
 		ds_store_fill_info(store, info);
-		found = 1;
+		found = store->incarnation;
 		break;
 	}
 	mutex_unlock(&ds_stores_lock);

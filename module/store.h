@@ -186,7 +186,7 @@ int ds_store_create(const struct docstore_store_create *arg);
 int ds_store_remove(const char *name);
 int ds_store_permission(const struct ds_store *store, u32 want);
 void ds_store_fill_info(struct ds_store *store, struct docstore_store_info *info);
-int ds_stores_list(u64 cursor, struct docstore_store_info *info);
+u64 ds_stores_next(u64 after, struct docstore_store_info *info);
 u32 ds_stores_count(void);
 u32 ds_stores_max(void);
 void ds_stores_stuck(u64 incarnation);
