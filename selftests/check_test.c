@@ -306,26 +306,42 @@ static void nothing(int signal)
 	(void)signal;
 }
 
+/* One signal, at any time within so many nanoseconds. */
+static int alarm_within(struct ds_random *random, __u64 ns)
+{
+	__u64 us = 1 + ds_below(random, ns / 1000 + 1);
+	struct itimerval once = { .it_value = { us / 1000000, us % 1000000 } };
+
+	return setitimer(ITIMER_REAL, &once, NULL);
+}
+
+/* A check is ended by a signal, or has found nothing: half of them, and the other half. */
 TEST_F_TIMEOUT(check, signals, DS_TIMEOUT)
 {
-	struct itimerval often = { { 0, 20000 }, { 0, 20000 } }, never = {};
 	struct sigaction action = { .sa_handler = nothing };
+	struct ds_random random = { .state = ds_seed() };
 	unsigned int interrupted = 0, done = 0, i;
 	struct docstore_finding findings[2];
+	struct itimerval never = {};
 	struct docstore_check arg;
 	pid_t pids[LOADERS];
+	__u64 ns;
+	int ret;
 
 	ASSERT_EQ(0, ds_fill(self->fd, self->base.a, "doc", 0, 2000));
 	ASSERT_EQ(0, load_begin(self, pids));
+	ns = ds_now();
+	ASSERT_EQ(0, check(self->fd, 0, &arg, findings, 2));
+	ns = ds_now() - ns;
 	ASSERT_EQ(0, sigaction(SIGALRM, &action, NULL));
-	ASSERT_EQ(0, setitimer(ITIMER_REAL, &often, NULL));
-	for (i = 0; i < ds_scale(200); i++) {
-		int ret = check(self->fd, 0, &arg, findings, 2);
-
-		if (ret != -EINTR)
-			ASSERT_EQ(0, ret);
+	for (i = 0; i < ds_scale(100) || (i < 10000 && !(interrupted && done)); i++) {
+		ASSERT_EQ(0, alarm_within(&random, ns));
+		ret = check(self->fd, 0, &arg, findings, 2);
+		ASSERT_TRUE(!ret || ret == -EINTR);
 		interrupted += !!ret;
 		done += !ret;
+		/* However long a check takes. */
+		ns += ret ? ns / 4 : -(ns / 4);
 		if (!ret)
 			EXPECT_EQ(0, arg.found);
 	}
@@ -333,6 +349,7 @@ TEST_F_TIMEOUT(check, signals, DS_TIMEOUT)
 	EXPECT_EQ(0, load_end(self, pids));
 	TH_LOG("%u interrupted, %u done", interrupted, done);
 	EXPECT_LT(0, interrupted);
+	EXPECT_LT(0, done);
 	EXPECT_EQ(0, whole(self->fd, &arg));
 }
 
