@@ -883,6 +883,35 @@ TEST_F(stream, by_io_uring)
 	ASSERT_EQ(0, ds_ring_close(&ring));
 }
 
+TEST_F(stream, polled_by_io_uring)
+{
+	struct io_uring_sqe *sqe;
+	struct ds_ring ring;
+	__u64 data;
+	int res, i;
+
+	if (ds_ring_open(&ring, 8, 0))
+		SKIP(return, "no io_uring");
+	ASSERT_LE(0, begin(self, st_open(self->fd, ST_FOLLOW | ST_VALUES | ST_NONBLOCK)));
+	for (i = 0; i < 5; i++) {
+		sqe = ds_ring_sqe(&ring);
+		sqe->opcode = IORING_OP_POLL_ADD;
+		sqe->fd = self->r.fd;
+		sqe->poll32_events = POLLIN;
+		sqe->user_data = 7;
+		ASSERT_EQ(1, ds_ring_enter(&ring, 0));
+		usleep(20000);
+		EXPECT_FALSE(ds_ring_cqe(&ring, &data, &res));
+		ASSERT_EQ(0, set(self, "x", i));
+		ASSERT_EQ(0, ds_ring_wait(&ring, &data, &res));
+		EXPECT_EQ(7, data);
+		EXPECT_EQ(POLLIN, res);
+		EXPECT_EQ(i, st_s64(st_next(&self->r), 0));
+		NOTHING();
+	}
+	ASSERT_EQ(0, ds_ring_close(&ring));
+}
+
 /* States -------------------------------------------------------------------------- */
 
 TEST_F(stream, pause_and_resume)
