@@ -57,10 +57,14 @@ run_mutant() {
 	kdir=$("$checkout/tools/vm/kernel" "$kernel" --kdir) &&
 		release=$("$checkout/tools/vm/kernel" "$kernel" --release) || return
 	(REPO=$work/src; build_module "$kdir" "$release" "$work/docstore.ko") || return
+	# As everywhere, first what is known to reach far.
+	# shellcheck disable=SC2016
 	"$checkout/tools/vm/run" --kernel "$kernel" --memory 2G \
-		--timeout $((seconds * 2 + 120)) --module "$work/docstore.ko" \
-		--file "$here/docstore_fuzz" -- \
-		/root/docstore_fuzz --seconds "$seconds" --seed 1 --hang 15 --every 0
+		--timeout $((seconds * 2 + 240)) --module "$work/docstore.ko" \
+		--file "$here/docstore_fuzz" --file "$here/corpus" -- sh -c '
+		/root/docstore_fuzz --replay /root/corpus --hang 15 --every 0 &&
+		/root/docstore_fuzz --seconds "$1" --seed 1 --hang 15 --every 0' \
+		sh "$seconds"
 }
 
 # mutant NAME FILE SED EXPECTED: what the fuzzer or the kernel says matches the
