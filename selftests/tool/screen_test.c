@@ -48,6 +48,10 @@ static void start(int lines, int columns, const char *const *arguments, const ch
 		exit(1);
 	}
 	if (!child) {
+		/* nohup, say, has some ignored. */
+		signal(SIGINT, SIG_DFL);
+		signal(SIGTERM, SIG_DFL);
+		signal(SIGHUP, SIG_DFL);
 		setenv("TERM", term, 1);
 		unsetenv("LINES");
 		unsetenv("COLUMNS");
