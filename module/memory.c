@@ -115,6 +115,25 @@ static u64 ds_memory_free(struct ds_arena *arena)
 	       (u64)atomic_read(&arena->ndonated) * DS_CHUNK_PAGES;
 }
 
+/* Pages that so many bytes take, and what is wasted where they don't fit. */
+static u64 ds_memory_need(u64 bytes)
+{
+	return DIV_ROUND_UP_ULL(bytes + (bytes >> 3), DS_PAGE_SIZE);
+}
+
+/**
+ * ds_memory_enough() - does a partition seem to have memory for what comes
+ * @owned: the partition
+ * @bytes: about how much will be needed
+ *
+ * Context: any.
+ * Return: true if so; it may lie in pieces that are too small even so.
+ */
+bool ds_memory_enough(struct ds_owned *owned, u64 bytes)
+{
+	return ds_memory_free(&owned->partition.arena) >= ds_memory_need(bytes) + DS_ARENA_RESERVE;
+}
+
 /**
  * ds_memory_top_up() - bring a partition memory for what comes
  * @owned: the partition
@@ -122,13 +141,13 @@ static u64 ds_memory_free(struct ds_arena *arena)
  * @force: bring some even if there seems to be enough
  *
  * Context: who submits; may sleep.
- * Return: 0, or -ENOMEM or -ENOSPC if there is not enough and no more to be had.
- * It may be enough even so: the owner will find out.
+ * Return: 0, or -ENOMEM or -ENOSPC if no more is to be had, and there is not enough, or it
+ * was to be brought in any case. It may be enough even so: the owner will find out.
  */
 int ds_memory_top_up(struct ds_owned *owned, u64 bytes, bool force)
 {
 	struct ds_arena *arena = &owned->partition.arena;
-	u64 need = DIV_ROUND_UP_ULL(bytes + (bytes >> 3), DS_PAGE_SIZE);
+	u64 need = ds_memory_need(bytes);
 	struct ds_chunk *chunk;
 	int err = 0;
 
@@ -137,14 +156,14 @@ int ds_memory_top_up(struct ds_owned *owned, u64 bytes, bool force)
 		return 0;
 	ds_contention_mutex_lock(&owned->memory_lock, DS_PLACE_MEMORY);
 	while (force || ds_memory_free(arena) < need + DS_MEMORY_LOW) {
-		force = false;
 		chunk = ds_chunk_create(owned);
 		if (IS_ERR(chunk)) {
-			if (ds_memory_free(arena) < need + DS_ARENA_RESERVE)
+			if (force || !ds_memory_enough(owned, bytes))
 				err = PTR_ERR(chunk);
 			break;
 		}
 		ds_arena_donate(arena, chunk);
+		force = false;
 	}
 	mutex_unlock(&owned->memory_lock);
 	return err;

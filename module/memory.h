@@ -11,6 +11,7 @@ struct ds_chunk;
 struct ds_owned;
 struct ds_store;
 
+bool ds_memory_enough(struct ds_owned *owned, u64 bytes);
 int ds_memory_top_up(struct ds_owned *owned, u64 bytes, bool force);
 void ds_memory_give_back(struct ds_owned *owned);
 void ds_memory_release(struct ds_owned *owned);

@@ -458,13 +458,17 @@ static bool ds_request_relieve(struct ds_request *request, int *err)
 		if (!part->batch.nomem)
 			continue;
 		this_cpu_inc(request->store->stats->no_memory);
-		one = ds_memory_top_up(part->owned, part->bytes, true);
-		if (!one) {
+		/*
+		 * Of large documents only one may fit into a piece of memory that is
+		 * nearly as large as two.
+		 */
+		one = ds_memory_top_up(part->owned, 2 * part->bytes, true);
+		if (one)
+			*err = one;
+		/* What seems to be enough may have become so meanwhile. */
+		if (!one || ds_memory_enough(part->owned, part->bytes))
 			hope = true;
-			continue;
-		}
-		*err = one;
-		if (READ_ONCE(part->owned->partition.waiting))
+		else if (READ_ONCE(part->owned->partition.waiting))
 			wait = true;
 	}
 	/* Its owner has begun the grace period for all that it has retired. */

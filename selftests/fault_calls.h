@@ -62,6 +62,8 @@ struct fault {
 	__u64 backlog_bytes;		/* of all of a store's backlogs */
 	unsigned int lend;		/* what the module lends if nothing is said */
 	bool injected;
+	bool rest;			/* and all that follows, whoever does it */
+	bool elsewhere;			/* another thread may have failed in its place */
 
 	/* What came of all calls. */
 	unsigned int sites, calls, failed;

@@ -102,8 +102,10 @@ static int run_snapshot_uring(struct fault *f)
 	f->id = s.id;
 	if (f->fd >= 0)
 		return 0;
+	/* A thread of the ring may have carried it out, or there was no memory for one. */
+	f->elsewhere = f->rest || f->fd == -ECANCELED;
 	/* The ring has had no memory. */
-	return f->fd <= DS_CALL(0) ? -ENOMEM : f->fd;
+	return f->fd <= DS_CALL(0) || f->fd == -ECANCELED ? -ENOMEM : f->fd;
 }
 
 static int settle_snapshot(struct fault *f, int ret)

@@ -8,25 +8,37 @@
 
 #include "fault_batch.h"
 
+static const char *span_id(const struct fault *f, __u32 op)
+{
+	return (const char *)(uintptr_t)f->ops[op].id;
+}
+
+/* A batch that happens to be for one partition: let the last one be of another. */
+static int span_spread(struct fault *f, const struct ds_where *where)
+{
+	__u32 first = ds_where(where, span_id(f, 0)), i;
+
+	for (i = 1; i < f->count; i++)
+		if (ds_where(where, span_id(f, i)) != first)
+			return 0;
+	for (i = 0; i < EXISTING; i++) {
+		if (ds_where(where, id_of(f, i)) == first)
+			continue;
+		f->ops[f->count - 1].id = ds_ptr(id_of(f, i));
+		f->ops[f->count - 1].id_len = strlen(id_of(f, i));
+		return 0;
+	}
+	return ds_broken("the batch does not span partitions");
+}
+
 /* What is prepared is a batch for the coordinator. */
 static int span_begin(struct fault *f, int ret)
 {
 	struct ds_where where;
-	__u32 i, first = 0;
 
 	f->flags = DOCSTORE_SUBMIT_ATOMIC;
-	ret = ret ?: ds_where_begin(&where, f->target->fd);
-	if (ret)
-		return ret;
-	for (i = 0; i < f->count; i++) {
-		__u32 partition = ds_where(&where, (const char *)(uintptr_t)f->ops[i].id);
-
-		if (!i)
-			first = partition;
-		if (partition != first)
-			return ds_coordinator(f->target->fd, NULL, 0, &f->before);
-	}
-	return ds_broken("the batch does not span partitions");
+	ret = ret ?: ds_where_begin(&where, f->target->fd) ?: span_spread(f, &where);
+	return ret ?: ds_coordinator(f->target->fd, NULL, 0, &f->before);
 }
 
 /* An atomic batch has the results that are right, or those of one that was refused. */
@@ -201,6 +213,27 @@ static int prepare_span_large(struct fault *f)
 	for (i = 0; i < 8; i++)
 		put(f, set_value(f, i, 1, 700000));
 	return span_begin(f, ret);
+}
+
+/*
+ * Five documents for one partition, which would find room in two pieces of memory if they
+ * were smaller.
+ */
+static int prepare_span_scattered(struct fault *f)
+{
+	int i, ret = extra_begin(f, 2, 64 * MIB) ?: fill(f, EXISTING);
+	struct ds_where where;
+	__u32 first;
+
+	ret = ret ?: ds_where_begin(&where, f->target->fd);
+	if (ret)
+		return ret;
+	put(f, ds_set_s64(id_of(f, 0), f->p[0], f->round));
+	first = ds_where(&where, id_of(f, 0));
+	for (i = 1; i < EXISTING && f->count < 6; i++)
+		if (ds_where(&where, id_of(f, i)) != first)
+			put(f, set_value(f, i, 1, 700000));
+	return span_begin(f, 0);
 }
 
 /*

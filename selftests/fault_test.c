@@ -120,6 +120,7 @@ BATCH(span_refused_owners, prepare_span_refused_owners, settle_span_refused, fal
 BATCH(span_check, prepare_span_check, settle_span_check, false);
 BATCH(span_first, prepare_span_first, settle_span_extra, true);
 BATCH(span_large, prepare_span_large, settle_span_extra, true);
+BATCH(span_scattered, prepare_span_scattered, settle_span_extra, true);
 BATCH(span_full, prepare_span_full, settle_span_full, true);
 BATCH(span_pinned, prepare_span_pinned, settle_span_pinned, true);
 BATCH(submit_pinned, prepare_pinned, settle_pinned, true);
@@ -145,7 +146,7 @@ CALL(snapshot_list, .prepare = prepare_frozen, .run = run_snapshot_list,
 CALL(snapshot_mmap, .prepare = prepare_frozen, .run = run_snapshot_mmap,
      .settle = settle_snapshot_mmap, .errors = { ENOMEM });
 CALL(coordinator, .run = run_coordinator, .settle = settle_coordinator,
-     .errors = { EFAULT });
+     .errors = { ENOMEM, EFAULT });
 CALL(hint, .run = run_hint, .errors = { EFAULT });
 
 CALL(config, .prepare = prepare_config, .run = run_config, .settle = settle_config,
@@ -322,6 +323,8 @@ static int one(struct fault *f, const FIXTURE_VARIANT(call) *call,
 	f->count = 0;
 	f->flags = 0;
 	f->fd = -1;
+	f->rest = mode == REST;
+	f->elsewhere = false;
 	f->target = &f->model;
 	err = call->prepare ? call->prepare(f) : 0;
 	if (err)
@@ -338,7 +341,7 @@ static int one(struct fault *f, const FIXTURE_VARIANT(call) *call,
 	f->calls++;
 	if (ret != call->otherwise) {
 		f->failed++;
-		if (!f->injected || !may_fail(call, ret))
+		if (!(f->injected || f->elsewhere) || !may_fail(call, ret))
 			return ds_broken("the call returned %d (%s), %s a fault",
 					 ret, strerror(-ret),
 					 f->injected ? "with" : "without");
