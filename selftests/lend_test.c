@@ -208,6 +208,8 @@ TEST_F(lend, number_of_documents)
 	}
 	/* As large as the number may be: what bounds it then is memory. */
 	ASSERT_EQ(0, set_parameters(~0U, 10, 0));
+	/* The worker has had it; whoever comes while it is at it is served by it. */
+	rest();
 	for (round = 0; round < 40; round++) {
 		for (i = 0; i < 9; i++)
 			ops[i] = ds_add(ids[i], self->b, 1);
