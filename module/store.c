@@ -358,14 +358,16 @@ int ds_store_remove(const char *name)
 		list_del(&store->node);
 		ds_stores_number--;
 		ds_sysfs_remove(store);
-		/* Pairs with ds_stream_removed(). */
+		/* Pairs with ds_stream_removed(), who looks for changes behind it. */
 		smp_store_release(&store->removed, true);
 		ds_map_removed(store);
 	}
 	mutex_unlock(&ds_stores_lock);
 	if (err)
 		return err;
-	ds_streams_removed(&store->streams);
+	/* Pairs with ds_stream_arm(): who waits has seen @removed, or is seen to wait. */
+	smp_mb();
+	ds_store_published(store);
 	ds_store_close(store);
 	return 0;
 }

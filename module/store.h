@@ -163,7 +163,7 @@ static inline void ds_store_get(struct ds_store *store)
 }
 
 /**
- * ds_store_published() - something was published: who waits for changes is woken
+ * ds_store_published() - something was published: who waits in a stream is woken
  * @store: the store
  *
  * Context: may sleep. A full barrier has followed the publication, which pairs with that

@@ -198,20 +198,6 @@ void ds_streams_wake(struct ds_streams *streams)
 }
 
 /**
- * ds_streams_removed() - wake those who wait, since the store was removed
- * @streams: the streams of a store that the caller holds, and whose @removed is set
- *
- * Context: may sleep.
- */
-void ds_streams_removed(struct ds_streams *streams)
-{
-	/* Pairs with ds_stream_arm(): who waits has seen @removed, or is seen to wait. */
-	smp_mb();
-	if (READ_ONCE(streams->waiting))
-		ds_streams_wake(streams);
-}
-
-/**
  * ds_streams_prepare() - prepare what a store has for streams
  * @streams: it, zeroed
  */

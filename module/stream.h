@@ -150,7 +150,6 @@ int ds_streams_init(void);
 void ds_streams_exit(void);
 void ds_streams_prepare(struct ds_streams *streams);
 void ds_streams_wake(struct ds_streams *streams);
-void ds_streams_removed(struct ds_streams *streams);
 
 void ds_stream_arm(struct ds_stream *stream);
 bool ds_stream_armed(const struct ds_stream *stream);

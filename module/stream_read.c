@@ -509,7 +509,7 @@ static ssize_t ds_stream_fill(struct ds_stream *stream, struct iov_iter *to, boo
 	do {
 		more = stream->scan || stream->resync;
 		/* To take a snapshot is to wait for others. */
-		if (more && !stream->scan && nowait) {
+		if (nowait && stream->resync && !stream->scan) {
 			err = -EAGAIN;
 			break;
 		}
