@@ -20,6 +20,17 @@
 #define MANY		1024
 #define ROOM		(DOCSTORE_MAX_DOCUMENT + 64)
 
+/*
+ * Nobody writes, but an owner cleans up a little later: who has no processor for so long
+ * while he reads may have to begin anew, for each time that it does. In user space it does
+ * that when it is told to.
+ */
+#ifdef ENGINE_KERNEL
+#define BEGUN_ANEW	0
+#else
+#define BEGUN_ANEW	5
+#endif
+
 static struct ds_store *mapped, *asked;
 static unsigned char *by_map, *by_call;
 
@@ -319,8 +330,9 @@ static void test_documents(void)
 	   "%d properties of many bytes", MANY);
 	ok(put_many("wide", MANY, 901, 20) && same(ds_str("wide"), ds_str("p7")) &&
 	   same(ds_str("wide"), ds_str("p1022")), "set by different versions");
-	ok(MAP_STAT(mapped, retries) == 0 && MAP_STAT(mapped, refused) == 0,
-	   "all of it was found in the mapping at once");
+	ok(MAP_STAT(mapped, retries) <= BEGUN_ANEW && MAP_STAT(mapped, refused) == 0,
+	   "all of it was found in the mapping, and begun anew %llu times",
+	   (unsigned long long)MAP_STAT(mapped, retries));
 	if (MAP_STAT(mapped, refused))
 		printf("# %llu were not\n", (unsigned long long)MAP_STAT(mapped, refused));
 }
