@@ -852,12 +852,27 @@ TEST_F(stream, poll_and_epoll)
 	close(epoll);
 }
 
+/* Hand over what was put into the ring: it waits until something is changed. */
+static int change_for_ring(struct __test_metadata *_metadata, FIXTURE_DATA(stream) *self,
+			   struct ds_ring *ring, int value)
+{
+	__u64 data;
+	int res;
+
+	ASSERT_EQ(1, ds_ring_enter(ring, 0));
+	usleep(20000);
+	EXPECT_FALSE(ds_ring_cqe(ring, &data, &res));
+	ASSERT_EQ(0, set(self, "x", value));
+	ASSERT_EQ(0, ds_ring_wait(ring, &data, &res));
+	EXPECT_EQ(7, data);
+	return res;
+}
+
 TEST_F(stream, by_io_uring)
 {
 	static char buffer[4096];
 	struct io_uring_sqe *sqe;
 	struct ds_ring ring;
-	__u64 data;
 	int res, i;
 
 	if (ds_ring_open(&ring, 8, 0))
@@ -871,12 +886,7 @@ TEST_F(stream, by_io_uring)
 		sqe->len = sizeof(buffer);
 		sqe->off = -1;
 		sqe->user_data = 7;
-		ASSERT_EQ(1, ds_ring_enter(&ring, 0));
-		usleep(20000);
-		EXPECT_FALSE(ds_ring_cqe(&ring, &data, &res));
-		ASSERT_EQ(0, set(self, "x", i));
-		ASSERT_EQ(0, ds_ring_wait(&ring, &data, &res));
-		EXPECT_EQ(7, data);
+		res = change_for_ring(_metadata, self, &ring, i);
 		ASSERT_LT((int)sizeof(struct docstore_record), res);
 		EXPECT_EQ(i, st_s64((void *)buffer, 0));
 	}
@@ -887,7 +897,6 @@ TEST_F(stream, polled_by_io_uring)
 {
 	struct io_uring_sqe *sqe;
 	struct ds_ring ring;
-	__u64 data;
 	int res, i;
 
 	if (ds_ring_open(&ring, 8, 0))
@@ -899,12 +908,7 @@ TEST_F(stream, polled_by_io_uring)
 		sqe->fd = self->r.fd;
 		sqe->poll32_events = POLLIN;
 		sqe->user_data = 7;
-		ASSERT_EQ(1, ds_ring_enter(&ring, 0));
-		usleep(20000);
-		EXPECT_FALSE(ds_ring_cqe(&ring, &data, &res));
-		ASSERT_EQ(0, set(self, "x", i));
-		ASSERT_EQ(0, ds_ring_wait(&ring, &data, &res));
-		EXPECT_EQ(7, data);
+		res = change_for_ring(_metadata, self, &ring, i);
 		EXPECT_EQ(POLLIN, res);
 		EXPECT_EQ(i, st_s64(st_next(&self->r), 0));
 		NOTHING();
