@@ -168,6 +168,7 @@ start_bad_guests() {
 	misbehave oops
 	misbehave spin --timeout 8
 	misbehave sleep --timeout 8
+	start waits --timeout 15 -- sh -c 'sleep 1000'
 	start stuck -- sh -c \
 		'echo sleep >/sys/module/docstore/parameters/do & sleep 1; exit 3'
 	start allowed --allow 'WARNING: .*misbehave' -- \
@@ -194,7 +195,7 @@ is_killed_clean() {
 }
 
 echo 'TAP version 13'
-echo '1..28'
+echo '1..34'
 # races N FRAME...: how many reports are found in the log of a race in which one of
 # the accesses was made by these functions, is N.
 races() {
@@ -258,6 +259,8 @@ check 'its report is shown' grep -q 'WARNING: .*misbehave' "$work/warn.err"
 check 'an oops' ended oops 123
 check 'a warning that is allowed' ended allowed 3
 check 'a process that sleeps for ever' ended sleep 124
+check 'one that only waits' ended waits 124
+check 'where it waits is shown' grep -q nanosleep "$work/waits.err"
 check 'one that does so in the background' ended stuck 122
 check 'a process that spins in the kernel' ended spin 124
 check 'its stack is shown' grep -q 'misbehave' "$work/spin.err"
