@@ -50,7 +50,7 @@
  * holes, an order of the graph is taken; if everything was right in it, that is the
  * proof that the history is good. Otherwise one of those for which it was wrong is
  * tried on this or that side of a hole. There are few of them; the search is given up
- * after a number of attempts, and the verdict says for how many observations.
+ * after a number of attempts that failed, and the verdict says for how many observations.
  *
  * What killed clients were doing may have happened or not, as a whole or not at all:
  * see versions.c.
@@ -289,16 +289,36 @@ static void nearest(const struct hi_check *c, struct hi_observation *o, __u32 ve
 	o->holes = false;
 }
 
+/* One of which a part was taken for the whole, and which is a reason for a cycle. */
+static __u32 suspect_of(const struct hi_check *c, const struct range *ranges)
+{
+	bool *inside = hi_alloc(c->graph.nodes, sizeof(*inside));
+	const struct hi_observation *o = c->observations;
+	const struct hi_part *p;
+	__u32 i;
+
+	hi_any_cycle(&c->graph, inside);
+	for (i = 0; i < c->nobservations; i++, o++) {
+		p = &c->parts[o->part];
+		if ((inside[p->begin] || inside[p->end]) &&
+		    (o->low != ranges[i].low || o->high != ranges[i].high))
+			break;
+	}
+	free(inside);
+	return i;
+}
+
 /*
- * Take for everything that is wrong the nearest range, as far as that fits: false if
- * something is left for which it does not.
+ * Take for everything that is wrong the nearest range, as far as that fits. If something
+ * is left for which it does not, all is as it was, and @suspect one of which another
+ * range may be the right one: it need not be the one that was taken last.
  */
-static bool guess(struct hi_check *c)
+static bool guess(struct hi_check *c, __u32 *suspect)
 {
 	struct range *ranges = save(c);
 	struct hi_observation *o;
-	bool changed = true, fits = true, ignored;
-	__u32 i, seen;
+	bool changed = true, fits = true;
+	__u32 seen;
 
 	while (changed && fits) {
 		changed = false;
@@ -308,18 +328,11 @@ static bool guess(struct hi_check *c)
 				changed = true;
 			}
 		}
-		if (!changed || build(c))
-			continue;
-		fits = false;
-		/* Those that are in an order have no part in what is wrong. */
-		for (i = 0; i < c->nobservations; i++) {
-			o = &c->observations[i];
-			if (c->graph.place[c->parts[o->part].begin] != HI_NONE)
-				continue;
-			o->low = ranges[i].low;
-			o->high = ranges[i].high;
-			cut(c, o, 0, HI_NONE, &ignored);
-		}
+		fits = !changed || build(c);
+	}
+	if (!fits) {
+		*suspect = suspect_of(c, ranges);
+		restore(c, ranges);
 		build(c);
 	}
 	free(ranges);
@@ -349,22 +362,21 @@ static enum outcome solve(struct hi_check *c, __u32 *attempts, __u32 *blame)
 {
 	enum outcome outcome, all = BAD;
 	struct hi_observation *o;
-	__u32 seen, from, to, end;
+	__u32 ignored, from, to, end;
 	struct range *ranges;
 
 	*blame = HI_NONE;
 	if (!build(c))
 		return BAD;
-	if (guess(c))
-		return GOOD;
-	if (!narrow_all(c, blame))
-		return BAD;
-	for (o = c->observations; o < c->observations + c->nobservations; o++) {
-		if (wrong(c, o, &seen))
-			break;
-	}
-	if (o == c->observations + c->nobservations)
-		return GOOD;
+	do {
+		__u32 suspect;
+
+		if (guess(c, &suspect))
+			return GOOD;
+		o = &c->observations[suspect];
+		if (!narrow_all(c, blame))
+			return BAD;
+	} while (!o->holes);
 	ranges = save(c);
 	end = o->high;
 	for (from = o->low; from <= end && all != GOOD; from = to + 2) {
@@ -372,7 +384,6 @@ static enum outcome solve(struct hi_check *c, __u32 *attempts, __u32 *blame)
 			all = GIVEN_UP;
 			break;
 		}
-		--*attempts;
 		/* A range without holes, up to the next one. */
 		while (!hi_can_be(c, o, from))
 			from++;
@@ -381,9 +392,11 @@ static enum outcome solve(struct hi_check *c, __u32 *attempts, __u32 *blame)
 		o->low = from;
 		o->high = to;
 		o->holes = false;
-		outcome = solve(c, attempts, &seen);
+		outcome = solve(c, attempts, &ignored);
 		if (outcome != BAD)
 			all = outcome;
+		else if (*attempts)
+			--*attempts;
 		if (outcome != GOOD)
 			restore(c, ranges);
 	}

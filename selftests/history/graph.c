@@ -81,6 +81,29 @@ bool hi_sort(struct hi_graph *g)
 	return sort(g) == g->nodes;
 }
 
+/*
+ * The nodes of any cycle, behind hi_sort() that has found no order: what is in none has
+ * something before it that is in none either, so who goes back runs in circles.
+ */
+void hi_any_cycle(const struct hi_graph *g, bool *inside)
+{
+	__u32 *before = hi_alloc(g->nodes, sizeof(*before));
+	__u32 node = 0, i;
+
+	for (i = 0; i < g->n; i++) {
+		if (g->place[g->edges[i].from] == HI_NONE && g->place[g->edges[i].to] == HI_NONE)
+			before[g->edges[i].to] = g->edges[i].from;
+	}
+	memset(inside, 0, g->nodes * sizeof(*inside));
+	while (g->place[node] != HI_NONE)
+		node++;
+	for (i = 0; i < g->nodes; i++)
+		node = before[node];
+	for (; !inside[node]; node = before[node])
+		inside[node] = true;
+	free(before);
+}
+
 static __u32 cost(const struct hi_edge *e)
 {
 	return e->type >= HI_WW || e->type == HI_BEFORE;

@@ -197,6 +197,7 @@ bool hi_can_be(const struct hi_check *c, const struct hi_observation *o, __u32 i
 /* graph.c */
 void hi_edge(struct hi_graph *g, __u32 from, __u32 to, enum hi_edge_type type, __u32 document);
 bool hi_sort(struct hi_graph *g);
+void hi_any_cycle(const struct hi_graph *g, bool *inside);
 __u32 hi_cycle(struct hi_graph *g, struct hi_edge **cycle);
 void hi_graph_free(struct hi_graph *g);
 

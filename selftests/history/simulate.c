@@ -10,7 +10,7 @@
 
 #include "test.h"
 
-#define CLIENTS		6
+#define CLIENTS		24
 #define DOCUMENTS	16
 #define ITEMS		6
 #define SNAPSHOTS	3
@@ -357,15 +357,16 @@ static void step(struct simulation *s, struct client *c)
 	}
 }
 
-void simulate(struct history *h, struct random *r, __u32 documents, __u32 operations)
+void simulate(struct history *h, struct random *r, __u32 most, __u32 documents,
+	      __u32 operations)
 {
 	struct simulation *s = calloc(1, sizeof(*s));
-	__u32 i, clients = 1 + random_below(r, CLIENTS), partitions = 1 + random_below(r, 4);
+	__u32 i, clients = 1 + random_below(r, most), partitions = 1 + random_below(r, 4);
 	struct history_op op = { .kind = HISTORY_TOGETHER };
 	struct history_item item;
 	char name[16];
 
-	if (!s)
+	if (!s || most > CLIENTS)
 		abort();
 	history_begin(h);
 	for (i = 0; i < documents; i++) {

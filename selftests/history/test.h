@@ -18,7 +18,9 @@ __u64 random_next(struct random *r);
 __u32 random_below(struct random *r, __u32 n);
 
 /* simulate.c */
-void simulate(struct history *h, struct random *r, __u32 documents, __u32 operations);
+/* By @most clients, or fewer. */
+void simulate(struct history *h, struct random *r, __u32 most, __u32 documents,
+	      __u32 operations);
 
 /* faults.c */
 #define FAULT_LIST(X)							\

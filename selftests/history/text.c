@@ -114,12 +114,15 @@ static bool read_result(struct history_item *item, char *s)
 
 static bool read_item(struct history *h, struct history_item *item, char *s, bool known)
 {
-	char *dot = strchr(s, '.'), *end;
+	char *end = s + strcspn(s, "(?="), *dot = end;
 	__u64 value;
 	int what;
 	__u32 d;
 
-	if (!dot)
+	/* Ids may have dots, too. */
+	while (dot > s && *dot != '.')
+		dot--;
+	if (*dot != '.')
 		return false;
 	for (d = 0; d < h->documents; d++) {
 		if (strlen(h->names[d]) == (size_t)(dot - s) && !memcmp(h->names[d], s, dot - s))
@@ -220,7 +223,7 @@ int history_read(struct history *h, FILE *from)
 		}
 		s = strtok_r(s + 9, " \n", &save);
 		save = strtok_r(NULL, " \n", &save);
-		good = s && save && !strchr(s, '.') && strlen(s) < sizeof(*h->names);
+		good = s && save && !strpbrk(s, "(?=") && strlen(s) < sizeof(*h->names);
 		if (good)
 			history_document(h, s, atoi(save));
 	}
