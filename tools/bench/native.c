@@ -311,23 +311,32 @@ static void native_top_up(struct native *n, struct native_owned *owned, u64 byte
 	}
 }
 
-/* One batch as one commit, and what comes after it. */
+/* As the module's DS_REQUEST_TRIES. */
+#define NATIVE_TRIES	4
+
+/*
+ * One batch as one commit, and what comes after it. Where memory was lacking, what was
+ * retired becomes usable, and the rest is done in one commit more.
+ */
 static void native_commit(struct native_owned *owned, u32 count, bool atomic)
 {
 	struct ds_batch batch = { .first = &owned->changes[0], .atomic = atomic };
 	/* Any time will do: to ask for it is not the engine's cost. */
 	u64 now = 1700000000000000000ULL + owned->p.stats.commits;
+	int tries = NATIVE_TRIES;
 	u32 i;
 
 	for (i = 0; i + 1 < count; i++)
 		owned->changes[i].next = &owned->changes[i + 1];
 	owned->changes[i].next = NULL;
 	ds_partition_own(&owned->p);
-	ds_partition_begin(&owned->p, &owned->builder);
-	ds_partition_apply(&owned->p, &batch, now);
-	ds_partition_publish(&owned->p);
-	ds_partition_settle(&owned->p, &batch, now);
-	ds_partition_maintain(&owned->p, count, false);
+	do {
+		ds_partition_begin(&owned->p, &owned->builder);
+		ds_partition_apply(&owned->p, &batch, now);
+		ds_partition_publish(&owned->p);
+		ds_partition_settle(&owned->p, &batch, now);
+		ds_partition_maintain(&owned->p, count, batch.nomem);
+	} while (unlikely(batch.nomem) && --tries);
 	ds_partition_disown(&owned->p);
 }
 
