@@ -283,60 +283,70 @@ static void native_disown(struct native_owned *owned)
 	__atomic_store_n(&owned->owned, 0, __ATOMIC_RELEASE);
 }
 
-/* Bring what a commit may need; chunks that were given back stay where they are. */
+/* One chunk more, if there is one; those that were given back stay where they are. */
+static bool native_bring(struct native *n, struct native_owned *owned)
+{
+	struct ds_arena *arena = &owned->p.arena;
+	struct ds_chunk *chunk = ds_arena_unwanted(arena);
+	u32 index = owned->brought;
+
+	if (chunk) {
+		index = chunk->index;
+		memset(chunk, 0, sizeof(*chunk));
+	} else {
+		if (index == owned->max_chunks)
+			return false;
+		chunk = native_alloc(n, sizeof(*chunk));
+		if (!chunk)
+			return false;
+		owned->brought++;
+	}
+	ds_chunk_init(chunk, index, owned->arena + ((size_t)index << DOCSTORE_MAP_CHUNK_SHIFT),
+		      NULL);
+	ds_arena_donate(arena, chunk);
+	return true;
+}
+
+/* Bring what a commit may need. */
 static void native_top_up(struct native *n, struct native_owned *owned, u64 bytes)
 {
 	struct ds_arena *arena = &owned->p.arena;
 	u64 pages = DIV_ROUND_UP_ULL(bytes + (bytes >> 3), DS_PAGE_SIZE) + NATIVE_LOW;
-	struct ds_chunk *chunk;
 
-	while (arena->free_pages + (u64)atomic_read(&arena->ndonated) * DS_CHUNK_PAGES < pages) {
-		u32 index = owned->brought;
-
-		chunk = ds_arena_unwanted(arena);
-		if (chunk) {
-			index = chunk->index;
-			memset(chunk, 0, sizeof(*chunk));
-		} else {
-			if (index == owned->max_chunks)
-				return;
-			chunk = native_alloc(n, sizeof(*chunk));
-			if (!chunk)
-				return;
-			owned->brought++;
-		}
-		ds_chunk_init(chunk, index, owned->arena +
-			      ((size_t)index << DOCSTORE_MAP_CHUNK_SHIFT), NULL);
-		ds_arena_donate(arena, chunk);
-	}
+	while (arena->free_pages + (u64)atomic_read(&arena->ndonated) * DS_CHUNK_PAGES < pages &&
+	       native_bring(n, owned))
+		;
 }
 
 /* As the module's DS_REQUEST_TRIES. */
 #define NATIVE_TRIES	4
 
 /*
- * One batch as one commit, and what comes after it. Where memory was lacking, what was
- * retired becomes usable, and the rest is done in one commit more.
+ * One batch as one commit, and what comes after it. Where memory was lacking, more is
+ * brought, what was retired becomes usable, and the rest is done in one commit more.
  */
-static void native_commit(struct native_owned *owned, u32 count, bool atomic)
+static void native_commit(struct native *n, struct native_owned *owned, u32 count, bool atomic)
 {
 	struct ds_batch batch = { .first = &owned->changes[0], .atomic = atomic };
 	/* Any time will do: to ask for it is not the engine's cost. */
 	u64 now = 1700000000000000000ULL + owned->p.stats.commits;
-	int tries = NATIVE_TRIES;
+	int tries;
 	u32 i;
 
 	for (i = 0; i + 1 < count; i++)
 		owned->changes[i].next = &owned->changes[i + 1];
 	owned->changes[i].next = NULL;
 	ds_partition_own(&owned->p);
-	do {
+	for (tries = 0; ; tries++) {
 		ds_partition_begin(&owned->p, &owned->builder);
 		ds_partition_apply(&owned->p, &batch, now);
 		ds_partition_publish(&owned->p);
 		ds_partition_settle(&owned->p, &batch, now);
 		ds_partition_maintain(&owned->p, count, batch.nomem);
-	} while (unlikely(batch.nomem) && --tries);
+		if (likely(!batch.nomem) || tries == NATIVE_TRIES)
+			break;
+		native_bring(n, owned);
+	}
 	ds_partition_disown(&owned->p);
 }
 
@@ -389,7 +399,7 @@ unsigned int native_put(struct native *n, unsigned int partition,
 
 	native_own(owned);
 	native_fill(n, owned, values, count);
-	native_commit(owned, count, false);
+	native_commit(n, owned, count, false);
 	failed = native_failed(owned, count);
 	native_disown(owned);
 	return failed;
@@ -403,7 +413,7 @@ unsigned int native_put_atomic(struct native *n, unsigned int partition,
 
 	native_own(owned);
 	native_fill(n, owned, values, count);
-	native_commit(owned, count, true);
+	native_commit(n, owned, count, true);
 	failed = native_failed(owned, count);
 	native_disown(owned);
 	return failed;
@@ -472,7 +482,7 @@ bool native_delete(struct native *n, unsigned int partition, const void *id, uin
 	native_own(owned);
 	native_change(n, owned, 0, id, len, DOCSTORE_OP_DELETE);
 	native_top_up(n, owned, 0);
-	native_commit(owned, 1, false);
+	native_commit(n, owned, 1, false);
 	done = !owned->deltas[0].result;
 	native_disown(owned);
 	return done;
