@@ -393,8 +393,6 @@ TEST_F_TIMEOUT(stats, module, DS_TIMEOUT)
 	/* They clean up now and then, and have nothing else to do. */
 	for (end = ds_now() + 60 * DS_SECOND; count_ready(&m, workers); usleep(1000)) {
 		ASSERT_LT(ds_now(), end);
-		m.worker_count = 64;
-		m.contention_count = 32;
 		ASSERT_EQ(0, ds_ioctl(self->control, DOCSTORE_MODULE_STATS, &m));
 	}
 	for (i = 0; i < m.contention_count; i++) {

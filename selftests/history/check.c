@@ -48,9 +48,11 @@
  * that must be before it, the first one that must be behind it. If the document could
  * have been so in the whole range, the edges to its two ends say all. If there are
  * holes, an order of the graph is taken; if everything was right in it, that is the
- * proof that the history is good. Otherwise one of those for which it was wrong is
- * tried on this or that side of a hole. There are few of them; the search is given up
- * after a number of attempts that failed, and the verdict says for how many observations.
+ * proof that the history is good. Otherwise the nearest side of a hole is guessed where
+ * it was wrong. If guesses lead to a cycle, nothing is kept of them, and one of those in
+ * the cycle is tried on this and on that side. There are few of them; the search is given
+ * up after a number of attempts that failed, and the verdict says for how many
+ * observations.
  *
  * What killed clients were doing may have happened or not, as a whole or not at all:
  * see versions.c.
@@ -368,6 +370,7 @@ static enum outcome solve(struct hi_check *c, __u32 *attempts, __u32 *blame)
 	*blame = HI_NONE;
 	if (!build(c))
 		return BAD;
+	/* Narrowing may decide where the suspect was: then all is guessed anew. */
 	do {
 		__u32 suspect;
 

@@ -10,7 +10,6 @@
 
 #include "test.h"
 
-#define CLIENTS		24
 #define DOCUMENTS	16
 #define ITEMS		6
 #define SNAPSHOTS	3
@@ -47,7 +46,7 @@ struct simulation {
 	int holder;			/* the client whose batch becomes visible, or -1 */
 	__u32 held;			/* partitions, as bits */
 	__u64 floor[32];		/* of each partition, the highest that was deleted */
-	struct client clients[CLIENTS];
+	struct client clients[SIMULATE_CLIENTS];
 };
 
 static bool chance(struct simulation *s, __u32 percent)
@@ -366,7 +365,7 @@ void simulate(struct history *h, struct random *r, __u32 most, __u32 documents,
 	struct history_item item;
 	char name[16];
 
-	if (!s || most > CLIENTS)
+	if (!s || most > SIMULATE_CLIENTS)
 		abort();
 	history_begin(h);
 	for (i = 0; i < documents; i++) {

@@ -13,7 +13,6 @@
 
 /* Clients, at most. */
 #define FEW	6
-#define MANY	24
 
 static unsigned int number, failed;
 
@@ -110,8 +109,12 @@ static void dump(const struct history *h, const char *what)
 	history_write(h, stdout);
 }
 
-/* What a store that works has answered is good. */
-static void test_good(struct random *r, unsigned int rounds)
+/*
+ * What a store that works has answered is good. Each eighth history is a long one. In a
+ * crowd that wants few documents most of what is seen can be understood in many ways.
+ */
+static void test_good(struct random *r, unsigned int rounds, __u32 clients, __u32 documents,
+		      __u32 operations, __u32 longest, const char *name)
 {
 	unsigned int i, undecided = 0;
 	struct history_verdict v;
@@ -119,7 +122,8 @@ static void test_good(struct random *r, unsigned int rounds)
 	bool good = true;
 
 	for (i = 0; i < rounds && good; i++) {
-		simulate(&h, r, FEW, 1 + random_below(r, 8), i % 8 ? 300 : 5000);
+		simulate(&h, r, clients, 1 + random_below(r, documents),
+			 i % 8 ? operations : longest);
 		v = history_check(&h, stdout);
 		undecided += v.undecided;
 		if (v.findings) {
@@ -128,27 +132,7 @@ static void test_good(struct random *r, unsigned int rounds)
 		}
 		history_end(&h);
 	}
-	tell(good, "a store that works");
-	tell(!undecided, "and all of it is decided");
-}
-
-/* Nor if so many want the same that most of what they see can be understood in many ways. */
-static void test_crowds(struct random *r, unsigned int rounds)
-{
-	unsigned int i, bad = 0, undecided = 0;
-	struct history_verdict v;
-	struct history h;
-
-	for (i = 0; i < rounds && !bad; i++) {
-		simulate(&h, r, MANY, 1 + random_below(r, 5), 150);
-		v = history_check(&h, stdout);
-		undecided += v.undecided;
-		bad += v.findings;
-		if (v.findings)
-			dump(&h, "this is a good one");
-		history_end(&h);
-	}
-	tell(!bad, "a store that works, and a crowd that wants few documents of it");
+	tell(good, name);
 	tell(!undecided, "and all of it is decided");
 }
 
@@ -195,7 +179,7 @@ static void test_faults(struct random *r, unsigned int rounds)
 		}
 		snprintf(name, sizeof(name), "a fault: %s (%u times, %u of them in doubt)",
 			 fault_names[f], done, missed);
-		tell(good && done > rounds / 20 && missed <= 2 + done / 10, name);
+		tell(good && done > rounds / 20 && missed <= 2 + done / 50, name);
 	}
 }
 
@@ -266,8 +250,9 @@ int main(void)
 
 	printf("# SEED=%llu\n", (unsigned long long)r.state);
 	test_cases();
-	test_good(&r, rounds);
-	test_crowds(&r, 20 * rounds);
+	test_good(&r, rounds, FEW, 8, 300, 5000, "a store that works");
+	test_good(&r, 20 * rounds, SIMULATE_CLIENTS, 5, 150, 150,
+		  "a store that works, and a crowd that wants few documents of it");
 	test_faults(&r, rounds);
 	test_all_orders(&r, 100 * rounds);
 	test_large(&r);

@@ -17,8 +17,9 @@ struct random {
 __u64 random_next(struct random *r);
 __u32 random_below(struct random *r, __u32 n);
 
-/* simulate.c */
-/* By @most clients, or fewer. */
+/* simulate.c: by @most clients, or fewer. */
+#define SIMULATE_CLIENTS	24
+
 void simulate(struct history *h, struct random *r, __u32 most, __u32 documents,
 	      __u32 operations);
 
